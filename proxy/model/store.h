@@ -1,0 +1,52 @@
+// The latest of every object, and which services have changed since one last looked.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "proxy/model/objects.h"
+
+namespace ipvsproxy::model {
+
+/// What a source (the files, the API) says has changed, fed in any order. An object equal to the one
+/// held changes nothing, so events that are lost, doubled or re-listed cost nothing.
+class Store {
+public:
+    using Slices = std::map<std::string, EndpointSlice>; ///< of one service, by slice name
+
+    /// @return whether anything differs from what was held.
+    bool put(Service service);
+    bool put(EndpointSlice slice);
+    bool put(Node node);
+    bool remove_service(const ObjectName& name);
+    bool remove_slice(const ObjectName& name);
+    bool remove_node(const std::string& name);
+
+    /// Nothing when there is none of that name.
+    const Service* service(const ObjectName& name) const;
+    /// The slices of a service; empty when there are none. Kept also for services not known yet.
+    const Slices& slices(const ObjectName& service) const;
+    const Node* node(const std::string& name) const;
+    const std::map<ObjectName, Service>& services() const { return services_; }
+    const std::map<ObjectName, Slices>& all_slices() const { return slices_; }
+    const std::map<std::string, Node>& nodes() const { return nodes_; }
+
+    /// Services whose object or slices changed since the last call, each once.
+    std::set<ObjectName> take_dirty();
+    bool dirty() const { return !dirty_.empty(); }
+    /// Whether a Node was put or removed since the last call, with a difference.
+    bool take_node_changed();
+
+private:
+    std::map<ObjectName, Service> services_;
+    std::map<ObjectName, Slices> slices_;
+    std::map<ObjectName, ObjectName> slice_owner_; ///< slice → the service it is filed under
+    std::map<std::string, Node> nodes_;
+    std::set<ObjectName> dirty_;
+    bool node_changed_{};
+};
+
+} // namespace ipvsproxy::model
