@@ -1,0 +1,97 @@
+#include "proxy/model/store.h"
+
+#include <utility>
+
+namespace ipvsproxy::model {
+namespace {
+
+/// Puts `value` at `key`. @return whether anything differs from what stood there.
+template <class Map, class Key, class Value> bool put_at(Map& map, const Key& key, Value value) {
+    const auto [at, added] = map.try_emplace(key);
+    if (!added && at->second == value) return false;
+    at->second = std::move(value);
+    return true;
+}
+
+template <class Map, class Key> auto* held_at(const Map& map, const Key& key) {
+    const auto found = map.find(key);
+    return found == map.end() ? nullptr : &found->second;
+}
+
+} // namespace
+
+bool Store::put(Service service) {
+    const ObjectName name = service.name;
+    if (!put_at(services_, name, std::move(service))) return false;
+    dirty_.insert(name);
+    return true;
+}
+
+bool Store::put(EndpointSlice slice) {
+    const ObjectName name = slice.name;
+    const ObjectName service = slice.service;
+    // A slice is found by its own name, wherever it is filed: its label may name another service
+    // now.
+    const auto* owner = held_at(slice_owner_, name);
+    if (owner != nullptr && *owner != service) remove_slice(name);
+    if (!put_at(slices_[service], name.name, std::move(slice))) return false;
+    slice_owner_.try_emplace(name, service);
+    dirty_.insert(service);
+    return true;
+}
+
+bool Store::put(Node node) {
+    const std::string name = node.name;
+    if (!put_at(nodes_, name, std::move(node))) return false;
+    node_changed_ = true;
+    return true;
+}
+
+bool Store::remove_service(const ObjectName& name) {
+    const auto found = services_.find(name);
+    if (found == services_.end()) return false;
+    dirty_.insert(found->first); // before the erase: `name` may be a reference into it
+    services_.erase(found);
+    return true;
+}
+
+bool Store::remove_slice(const ObjectName& name) {
+    const auto filed = slice_owner_.find(name);
+    if (filed == slice_owner_.end()) return false;
+    const auto of_service = slices_.find(filed->second);
+    of_service->second.erase(filed->first.name);
+    if (of_service->second.empty()) slices_.erase(of_service);
+    dirty_.insert(std::move(filed->second));
+    slice_owner_.erase(filed);
+    return true;
+}
+
+bool Store::remove_node(const std::string& name) {
+    if (nodes_.erase(name) == 0) return false;
+    node_changed_ = true;
+    return true;
+}
+
+const Service* Store::service(const ObjectName& name) const {
+    return held_at(services_, name);
+}
+
+const Store::Slices& Store::slices(const ObjectName& service) const {
+    static const Slices none;
+    const auto* held = held_at(slices_, service);
+    return held == nullptr ? none : *held;
+}
+
+const Node* Store::node(const std::string& name) const {
+    return held_at(nodes_, name);
+}
+
+std::set<ObjectName> Store::take_dirty() {
+    return std::exchange(dirty_, {});
+}
+
+bool Store::take_node_changed() {
+    return std::exchange(node_changed_, false);
+}
+
+} // namespace ipvsproxy::model
