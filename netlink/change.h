@@ -18,35 +18,49 @@ template <class Key, class Spec> struct Changes {
     friend bool operator==(const Changes&, const Changes&) = default;
 };
 
-/// What turns `observed` into `desired`, both in canonical form. One walk over both, no I/O.
-template <class Key, class Spec>
-Changes<Key, Spec> diff(const std::map<Key, Spec>& observed, const std::map<Key, Spec>& desired) {
-    Changes<Key, Spec> changes;
-    auto have = observed.begin();
-    auto want = desired.begin();
-    while (have != observed.end() || want != desired.end()) {
-        if (want == desired.end() || (have != observed.end() && have->first < want->first)) {
-            changes.remove.insert(changes.remove.end(), have->first);
+/// Walks two ordered ranges of (key, spec) pairs side by side and visits every key at which they
+/// differ: `visit(key, observed, desired)`, pointers to the specs, null where there is none. The
+/// one comparison of the project; everything that looks for differences stands on it.
+template <class Observed, class Desired, class Visit>
+void for_each_difference(Observed have, Observed have_end, Desired want, Desired want_end,
+                         const Visit& visit) {
+    while (have != have_end || want != want_end) {
+        if (want == want_end || (have != have_end && have->first < want->first)) {
+            visit(have->first, &have->second, nullptr);
             ++have;
-        } else if (have == observed.end() || want->first < have->first) {
-            changes.add.emplace_hint(changes.add.end(), *want);
+        } else if (have == have_end || want->first < have->first) {
+            visit(want->first, nullptr, &want->second);
             ++want;
         } else {
-            if (!(have->second == want->second))
-                changes.update.emplace_hint(changes.update.end(), *want);
+            if (!(have->second == want->second)) visit(want->first, &have->second, &want->second);
             ++have;
             ++want;
         }
     }
+}
+
+/// What turns `observed` into `desired`, both in canonical form. One walk over both, no I/O.
+template <class Key, class Spec>
+Changes<Key, Spec> diff(const std::map<Key, Spec>& observed, const std::map<Key, Spec>& desired) {
+    Changes<Key, Spec> changes;
+    const auto visit = [&changes](const Key& key, const Spec* have, const Spec* want) {
+        if (want == nullptr) changes.remove.insert(changes.remove.end(), key);
+        else if (have == nullptr) changes.add.emplace_hint(changes.add.end(), key, *want);
+        else changes.update.emplace_hint(changes.update.end(), key, *want);
+    };
+    for_each_difference(observed.begin(), observed.end(), desired.begin(), desired.end(), visit);
     return changes;
 }
 
 /// `state` with `changes` made to it: the law `patch(x, diff(x, y)) == y` ties the two together.
 template <class Key, class Spec>
 void patch(std::map<Key, Spec>& state, const Changes<Key, Spec>& changes) {
-    for (const auto& key : changes.remove) state.erase(key);
-    for (const auto& [key, spec] : changes.update) state.insert_or_assign(key, spec);
-    for (const auto& [key, spec] : changes.add) state.insert_or_assign(key, spec);
+    for (const auto& key : changes.remove)
+        state.erase(key);
+    for (const auto& [key, spec] : changes.update)
+        state.insert_or_assign(key, spec);
+    for (const auto& [key, spec] : changes.add)
+        state.insert_or_assign(key, spec);
 }
 
 /// One change that the kernel did not take.
@@ -62,9 +76,12 @@ template <class Key> std::ostream& operator<<(std::ostream& out, const Refusal<K
 
 template <class Key, class Spec>
 std::ostream& operator<<(std::ostream& out, const Changes<Key, Spec>& changes) {
-    for (const auto& key : changes.remove) out << "- " << key << '\n';
-    for (const auto& [key, spec] : changes.update) out << "~ " << key << ' ' << spec << '\n';
-    for (const auto& [key, spec] : changes.add) out << "+ " << key << ' ' << spec << '\n';
+    for (const auto& key : changes.remove)
+        out << "- " << key << '\n';
+    for (const auto& [key, spec] : changes.update)
+        out << "~ " << key << ' ' << spec << '\n';
+    for (const auto& [key, spec] : changes.add)
+        out << "+ " << key << ' ' << spec << '\n';
     return out;
 }
 

@@ -12,9 +12,8 @@ constexpr std::array<std::uint8_t, 12> mapped_prefix{0, 0, 0, 0, 0, 0, 0, 0, 0, 
 
 /// A decimal number of digits alone, at most `limit`.
 std::optional<unsigned> parse_decimal(std::string_view text, unsigned limit) {
-    const bool digits = !text.empty() && std::ranges::all_of(text, [](char c) {
-        return c >= '0' && c <= '9';
-    });
+    const bool digits =
+        !text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
     if (!digits) return std::nullopt;
     unsigned value{};
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -86,7 +85,8 @@ Prefix::Prefix(const Address& address, std::uint8_t length) noexcept
     std::ranges::copy(address.bytes(), bytes.begin());
     for (std::size_t i = 0; i < bytes.size(); ++i) {
         const int kept = std::clamp(static_cast<int>(length_) - static_cast<int>(i) * 8, 0, 8);
-        bytes.at(i) = static_cast<std::uint8_t>(bytes.at(i) & (0xff00U >> static_cast<unsigned>(kept)));
+        bytes.at(i) =
+            static_cast<std::uint8_t>(bytes.at(i) & (0xff00U >> static_cast<unsigned>(kept)));
     }
     address_ = *Address::from_bytes(std::span{bytes}.first(address.bytes().size()));
 }
@@ -105,7 +105,9 @@ bool Prefix::contains(const Address& address) const noexcept {
     return address.family() == family() && Prefix{address, length_}.address_ == address_;
 }
 
-std::string Prefix::text() const { return address_.text() + '/' + std::to_string(length_); }
+std::string Prefix::text() const {
+    return address_.text() + '/' + std::to_string(length_);
+}
 
 std::string AddressPort::text() const {
     const auto number = std::to_string(port.value);
@@ -115,18 +117,24 @@ std::string AddressPort::text() const {
 
 std::string_view lower_name(Protocol protocol) noexcept {
     switch (protocol) {
-    case Protocol::tcp: return "tcp";
-    case Protocol::udp: return "udp";
-    case Protocol::sctp: return "sctp";
+    case Protocol::tcp:
+        return "tcp";
+    case Protocol::udp:
+        return "udp";
+    case Protocol::sctp:
+        return "sctp";
     }
     return "?";
 }
 
 std::string_view upper_name(Protocol protocol) noexcept {
     switch (protocol) {
-    case Protocol::tcp: return "TCP";
-    case Protocol::udp: return "UDP";
-    case Protocol::sctp: return "SCTP";
+    case Protocol::tcp:
+        return "TCP";
+    case Protocol::udp:
+        return "UDP";
+    case Protocol::sctp:
+        return "SCTP";
     }
     return "?";
 }
@@ -137,13 +145,27 @@ std::optional<Protocol> parse_protocol(std::string_view text) noexcept {
     return std::nullopt;
 }
 
-std::string_view name(Family family) noexcept { return family == Family::v4 ? "IPv4" : "IPv6"; }
+std::string_view name(Family family) noexcept {
+    return family == Family::v4 ? "IPv4" : "IPv6";
+}
 
-std::ostream& operator<<(std::ostream& out, const Address& address) { return out << address.text(); }
-std::ostream& operator<<(std::ostream& out, const Prefix& prefix) { return out << prefix.text(); }
-std::ostream& operator<<(std::ostream& out, const AddressPort& value) { return out << value.text(); }
-std::ostream& operator<<(std::ostream& out, Port port) { return out << port.value; }
-std::ostream& operator<<(std::ostream& out, Protocol protocol) { return out << upper_name(protocol); }
-std::ostream& operator<<(std::ostream& out, Family family) { return out << name(family); }
+std::ostream& operator<<(std::ostream& out, const Address& address) {
+    return out << address.text();
+}
+std::ostream& operator<<(std::ostream& out, const Prefix& prefix) {
+    return out << prefix.text();
+}
+std::ostream& operator<<(std::ostream& out, const AddressPort& value) {
+    return out << value.text();
+}
+std::ostream& operator<<(std::ostream& out, Port port) {
+    return out << port.value;
+}
+std::ostream& operator<<(std::ostream& out, Protocol protocol) {
+    return out << upper_name(protocol);
+}
+std::ostream& operator<<(std::ostream& out, Family family) {
+    return out << name(family);
+}
 
 } // namespace ipvsproxy

@@ -1,0 +1,276 @@
+#include "proxy/plan/contribution.h"
+
+#include <algorithm>
+#include <set>
+
+#include "proxy/plan/endpoints.h"
+
+namespace ipvsproxy::plan {
+namespace {
+
+using model::Service;
+using model::ServicePort;
+using model::ServiceType;
+
+bool is_proxied(const Service& service) {
+    return !service.headless && !service.other_proxy && service.type != ServiceType::external_name;
+}
+
+/// externalTrafficPolicy: Local, on services that outside traffic can reach by their type.
+bool external_policy_local(const Service& service) {
+    return service.external_local &&
+           (service.type != ServiceType::cluster_ip || !service.external_ips.empty());
+}
+
+std::vector<Address> of_family(const std::vector<Address>& all, Family family) {
+    std::vector<Address> some;
+    for (const auto& address : all)
+        if (address.family() == family) some.push_back(address);
+    return some;
+}
+
+/// The ranges that restrict this family; a range that holds every address restricts nothing.
+std::vector<Prefix> effective_ranges(const Service& service, Family family) {
+    std::vector<Prefix> some;
+    for (const auto& range : service.source_ranges) {
+        if (range.family() != family) continue;
+        if (range.length() == 0) return {};
+        some.push_back(range);
+    }
+    return some;
+}
+
+ipvs::ServiceSpec server_spec(const Service& service, Family family, const Settings& settings) {
+    ipvs::ServiceSpec spec;
+    spec.scheduler = settings.scheduler;
+    spec.persistence_prefix = family == Family::v4 ? 32 : 128;
+    if (settings.scheduler == "mh") spec.flags |= ipvs::flag_scheduler_2;
+    if (service.client_ip_affinity) {
+        spec.flags |= ipvs::flag_persistent;
+        spec.timeout_seconds = static_cast<std::uint32_t>(service.client_ip_affinity->count());
+    }
+    return spec;
+}
+
+/// Derives one family of one service, port by port; each member adds one kind of object.
+class FamilyDerivation {
+public:
+    FamilyDerivation(const Service& service, const model::Store::Slices& slices, Family family,
+                     const NodeFacts& node, const Settings& settings, Contribution& out)
+        : service_{service}, slices_{slices}, node_{node}, settings_{settings}, out_{out},
+          family_{family}, cluster_ip_{*service.cluster_ip[family]},
+          external_ips_{of_family(service.external_ips, family)},
+          ingress_vips_{of_family(service.ingress_vips, family)},
+          ranges_{effective_ranges(service, family)}, spec_{
+                                                          server_spec(service, family, settings)} {
+        // A range that holds the node's address lets the node in. Without one it is shut out.
+        node_admitted_ = std::ranges::any_of(
+            ranges_, [&](const Prefix& range) { return range.contains(node_.ip[family_]); });
+    }
+
+    void derive() {
+        for (const auto& port : service_.ports)
+            derive_port(port);
+        add_health_check();
+    }
+
+private:
+    void derive_port(const ServicePort& port) {
+        all_ = merge_endpoints(slices_, family_, port.name, port.protocol);
+        scope_ = {.internal_local = service_.internal_local,
+                  .external_local = external_policy_local(service_),
+                  .external = port.node_port || !ingress_vips_.empty() || !external_ips_.empty()};
+        groups_ = group_endpoints(all_, scope_, node_);
+        add_hairpin(port);
+        add_cluster_ip(port);
+        if (settings_.external_ips)
+            for (const auto& ip : external_ips_)
+                add_external_ip(ip, port);
+        for (const auto& ip : ingress_vips_)
+            add_ingress(ip, port);
+        if (port.node_port) add_node_port(*port.node_port, port);
+        add_udp_flows(port);
+        count_local_endpoints();
+    }
+
+    void add_hairpin(const ServicePort& port) {
+        for (const auto& [at, endpoint] : all_)
+            if (is_local(*endpoint, node_))
+                add_entry(SetRole::loop_back,
+                          {at.address, port.protocol, at.port, Prefix{at.address}});
+    }
+
+    void add_cluster_ip(const ServicePort& port) {
+        add_entry(SetRole::cluster_ip, {cluster_ip_, port.protocol, port.port, {}});
+        add_server(cluster_ip_, port.port, port.protocol, scope_.internal_local);
+        bind(cluster_ip_);
+    }
+
+    void add_external_ip(const Address& ip, const ServicePort& port) {
+        const auto role = scope_.external_local ? SetRole::external_ip_local : SetRole::external_ip;
+        add_entry(role, {ip, port.protocol, port.port, {}});
+        add_server(ip, port.port, port.protocol, scope_.external_local);
+        if (!node_.elsewhere.contains(ip)) bind(ip);
+    }
+
+    void add_ingress(const Address& ip, const ServicePort& port) {
+        const ipset::Entry entry{ip, port.protocol, port.port, {}};
+        add_entry(SetRole::load_balancer, entry);
+        if (scope_.external_local) add_entry(SetRole::load_balancer_local, entry);
+        if (!ranges_.empty()) add_source_ranges(entry);
+        add_server(ip, port.port, port.protocol, scope_.external_local);
+        if (!node_.elsewhere.contains(ip)) bind(ip);
+    }
+
+    void add_source_ranges(const ipset::Entry& portal) {
+        add_entry(SetRole::load_balancer_fw, portal);
+        for (const auto& range : ranges_) {
+            auto entry = portal;
+            entry.second = range;
+            add_entry(SetRole::load_balancer_source_cidr, entry);
+        }
+        if (node_admitted_) { // the node reaches a VIP of its own from that same address
+            auto entry = portal;
+            entry.second = Prefix{portal.address};
+            add_entry(SetRole::load_balancer_source_ip, entry);
+        } else {
+            out_.guarded.push_back({portal.address, portal.protocol, portal.port});
+        }
+    }
+
+    void add_node_port(Port node_port, const ServicePort& port) {
+        const auto& at = node_.port_addresses[family_];
+        if (at.empty()) return;
+        add_node_port_entries(node_port, port.protocol);
+        for (const auto& address : at)
+            add_server(address, node_port, port.protocol, scope_.external_local);
+    }
+
+    void add_node_port_entries(Port node_port, Protocol protocol) {
+        const auto [every, local] = [&]() -> std::pair<SetRole, SetRole> {
+            switch (protocol) {
+            case Protocol::tcp:
+                return {SetRole::node_port_tcp, SetRole::node_port_local_tcp};
+            case Protocol::udp:
+                return {SetRole::node_port_udp, SetRole::node_port_local_udp};
+            case Protocol::sctp:
+                return {SetRole::node_port_sctp, SetRole::node_port_local_sctp};
+            }
+            return {};
+        }();
+        std::vector<ipset::Entry> entries;
+        if (protocol == Protocol::sctp)
+            for (const auto& address : node_.port_addresses[family_])
+                entries.push_back({address, protocol, node_port, {}});
+        else entries.push_back({{}, Protocol::tcp, node_port, {}});
+        for (const auto& entry : entries) {
+            add_entry(every, entry);
+            if (scope_.external_local) add_entry(local, entry);
+        }
+    }
+
+    /// Flows that a serving endpoint no longer answers for are stale; without any, nothing is.
+    void add_udp_flows(const ServicePort& port) {
+        if (port.protocol != Protocol::udp) return;
+        std::set<AddressPort> serving;
+        for (const auto& [at, endpoint] : all_)
+            if (endpoint->serving) serving.insert(at);
+        if (serving.empty()) return;
+        const auto add = [&](const Address& address, Port number) {
+            out_.udp_flows.push_back({{address, number}, serving});
+        };
+        add(cluster_ip_, port.port);
+        for (const auto& ip : ingress_vips_)
+            add(ip, port.port);
+        if (settings_.external_ips)
+            for (const auto& ip : external_ips_)
+                add(ip, port.port);
+        if (port.node_port)
+            for (const auto& ip : node_.port_addresses[family_])
+                add(ip, *port.node_port);
+    }
+
+    void count_local_endpoints() {
+        for (const auto& [at, endpoint] : all_)
+            if (endpoint->ready && is_local(*endpoint, node_)) ready_local_.insert(at.address);
+        if (!scope_.uses_local() || !groups_.local.empty() || !groups_.any) return;
+        if (scope_.internal_local) out_.no_local_internal[family_] = true;
+        if (scope_.external_local) out_.no_local_external[family_] = true;
+    }
+
+    void add_health_check() {
+        if (service_.type != ServiceType::load_balancer || !external_policy_local(service_)) return;
+        if (!service_.health_check_node_port || service_.ports.empty()) return;
+        const auto port = *service_.health_check_node_port;
+        add_entry(SetRole::health_check_node_port, {{}, Protocol::tcp, port, {}});
+        if (!out_.health_check) out_.health_check = HealthCheck{port};
+        out_.health_check->local_endpoints[family_] = ready_local_.size();
+    }
+
+    void add_entry(SetRole role, const ipset::Entry& entry) {
+        out_.entries.emplace_back(SetId{role, family_}, entry);
+    }
+
+    void add_server(const Address& address, Port port, Protocol protocol, bool local_only) {
+        out_.virtual_servers.push_back(
+            {{address, port, protocol}, spec_, groups_.choose(local_only)});
+    }
+
+    void bind(const Address& address) {
+        out_.addresses.push_back(address);
+        add_entry(SetRole::ipvs_ips, {address, Protocol::tcp, {}, {}});
+    }
+
+    const Service& service_;
+    const model::Store::Slices& slices_;
+    const NodeFacts& node_;
+    const Settings& settings_;
+    Contribution& out_;
+    Family family_;
+    Address cluster_ip_;
+    std::vector<Address> external_ips_, ingress_vips_;
+    std::vector<Prefix> ranges_;
+    ipvs::ServiceSpec spec_;
+    bool node_admitted_{};
+    std::vector<Candidate> all_;    // of the port being derived
+    TrafficScope scope_;            // of the port being derived
+    EndpointGroups groups_;         // of the port being derived
+    std::set<Address> ready_local_; // over all ports
+};
+
+template <class T> void sort_once(std::vector<T>& values) {
+    std::ranges::sort(values);
+    const auto [first, last] = std::ranges::unique(values);
+    values.erase(first, last);
+    values.shrink_to_fit();
+}
+
+/// Orders the lists and keeps each object once. Where one service asks for a virtual server twice
+/// (an ingress address that is an external IP too), the first wish stands.
+void make_canonical(Contribution& all) {
+    const auto by_key = &VirtualServer::key;
+    std::ranges::stable_sort(all.virtual_servers, {}, by_key);
+    const auto [first, last] = std::ranges::unique(all.virtual_servers, {}, by_key);
+    all.virtual_servers.erase(first, last);
+    all.virtual_servers.shrink_to_fit();
+    sort_once(all.addresses);
+    sort_once(all.entries);
+    sort_once(all.guarded);
+}
+
+} // namespace
+
+Contribution contribution(const Service& service, const model::Store::Slices& slices,
+                          const NodeFacts& node, const Settings& settings) {
+    Contribution all;
+    all.created = service.created;
+    if (!is_proxied(service)) return all;
+    for (const auto family : families) {
+        if (!settings.enabled[family] || !service.cluster_ip[family]) continue;
+        FamilyDerivation{service, slices, family, node, settings, all}.derive();
+    }
+    make_canonical(all);
+    return all;
+}
+
+} // namespace ipvsproxy::plan

@@ -1,0 +1,118 @@
+#include "proxy/plan/endpoints.h"
+
+#include <algorithm>
+
+namespace ipvsproxy::plan {
+namespace {
+
+using model::Endpoint;
+
+bool draining(const Endpoint& endpoint) {
+    return endpoint.serving && endpoint.terminating;
+}
+
+bool contains(const std::vector<model::Symbol>& hints, model::Symbol wanted) {
+    return std::ranges::find(hints, wanted) != hints.end();
+}
+
+enum class Topology : std::uint8_t { none, same_node, same_zone };
+
+/// A mode counts only when every ready endpoint carries its kind of hint and one names us: a
+/// half-written set of slices must not starve this node.
+Topology topology(const std::vector<Candidate>& all, const NodeFacts& node) {
+    bool any_ready = false, node_hints = true, zone_hints = true;
+    bool for_node = false, for_zone = false;
+    for (const auto& [at, endpoint] : all) {
+        if (!endpoint->ready) continue;
+        any_ready = true;
+        node_hints = node_hints && !endpoint->node_hints.empty();
+        zone_hints = zone_hints && !endpoint->zone_hints.empty();
+        for_node = for_node || contains(endpoint->node_hints, node.name);
+        for_zone = for_zone || contains(endpoint->zone_hints, node.zone);
+    }
+    if (!any_ready) return Topology::none;
+    if (node_hints && for_node) return Topology::same_node;
+    if (zone_hints && for_zone && !node.zone.empty()) return Topology::same_zone;
+    return Topology::none;
+}
+
+bool allowed(const Endpoint& endpoint, Topology mode, const NodeFacts& node) {
+    switch (mode) {
+    case Topology::none:
+        return true;
+    case Topology::same_node:
+        return contains(endpoint.node_hints, node.name);
+    case Topology::same_zone:
+        return contains(endpoint.zone_hints, node.zone);
+    }
+    return true;
+}
+
+template <class Test>
+std::vector<AddressPort> select(const std::vector<Candidate>& all, const Test& test) {
+    std::vector<AddressPort> chosen;
+    for (const auto& [at, endpoint] : all)
+        if (test(*endpoint)) chosen.push_back(at);
+    return chosen;
+}
+
+std::vector<AddressPort> cluster_endpoints(const std::vector<Candidate>& all,
+                                           const NodeFacts& node) {
+    const auto mode = topology(all, node);
+    auto chosen = select(all, [&](const Endpoint& endpoint) {
+        return endpoint.ready && allowed(endpoint, mode, node);
+    });
+    return chosen.empty() ? select(all, draining) : chosen;
+}
+
+std::vector<AddressPort> local_endpoints(const std::vector<Candidate>& all, const NodeFacts& node) {
+    auto chosen = select(
+        all, [&](const Endpoint& endpoint) { return endpoint.ready && is_local(endpoint, node); });
+    if (!chosen.empty()) return chosen;
+    return select(all, [&](const Endpoint& endpoint) {
+        return draining(endpoint) && is_local(endpoint, node);
+    });
+}
+
+} // namespace
+
+bool is_local(const Endpoint& endpoint, const NodeFacts& node) noexcept {
+    return !node.name.empty() && endpoint.node == node.name;
+}
+
+std::vector<Candidate> merge_endpoints(const model::Store::Slices& slices, Family family,
+                                       model::Symbol port_name, Protocol protocol) {
+    std::vector<Candidate> all;
+    for (const auto& [name, slice] : slices) {
+        if (slice.family != family) continue;
+        for (const auto& port : slice.ports) {
+            if (port.name != port_name || port.protocol != protocol) continue;
+            for (const auto& endpoint : slice.endpoints)
+                all.push_back({{endpoint.address, port.port}, &endpoint});
+        }
+    }
+    std::ranges::stable_sort(all, {}, &Candidate::at);
+    std::vector<Candidate> merged;
+    merged.reserve(all.size());
+    for (const auto& candidate : all) {
+        if (merged.empty() || merged.back().at != candidate.at) merged.push_back(candidate);
+        else if (!candidate.endpoint->terminating) merged.back() = candidate;
+    }
+    return merged;
+}
+
+EndpointGroups group_endpoints(const std::vector<Candidate>& all, const TrafficScope& scope,
+                               const NodeFacts& node) {
+    EndpointGroups groups;
+    if (scope.uses_cluster()) groups.cluster = cluster_endpoints(all, node);
+    if (scope.uses_local()) {
+        groups.local = local_endpoints(all, node);
+        groups.any = std::ranges::any_of(all, [](const Candidate& candidate) {
+            return candidate.endpoint->ready || draining(*candidate.endpoint);
+        });
+    }
+    groups.any = groups.any || !groups.cluster.empty();
+    return groups;
+}
+
+} // namespace ipvsproxy::plan

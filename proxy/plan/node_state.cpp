@@ -1,0 +1,390 @@
+#include "proxy/plan/node_state.h"
+
+#include <algorithm>
+#include <bit>
+#include <cassert>
+#include <functional>
+
+namespace ipvsproxy::plan {
+namespace {
+
+/// Walks two ordered lists and tells what only one of them has. `project` gives the order.
+template <class List, class Gone, class Come, class Both, class Project = std::identity>
+void compare(const List& before, const List& after, const Gone& gone, const Come& come,
+             const Both& both, const Project& project = {}) {
+    auto old = before.begin();
+    auto now = after.begin();
+    while (old != before.end() || now != after.end()) {
+        const bool only_old =
+            now == after.end() ||
+            (old != before.end() && std::invoke(project, *old) < std::invoke(project, *now));
+        if (only_old) gone(*old++);
+        else if (old == before.end() || std::invoke(project, *now) < std::invoke(project, *old))
+            come(*now++);
+        else both(*old++, *now++);
+    }
+}
+
+constexpr auto nothing = [](const auto&, const auto&) {};
+
+DeviceAddress device_address(const Address& address) {
+    return {address, address.bits()};
+}
+
+/// IPv6 VIPs are deprecated from birth, so that the kernel never picks one as a source (D-22).
+DeviceAddressSpec device_spec(const Address& address) {
+    return {.deprecated = address.family() == Family::v6};
+}
+
+ipvs::DestinationKey destination(const VirtualServer& server, const AddressPort& at) {
+    return {server.key, at.address, at.port};
+}
+
+/// The lowest key that a real server of this virtual server can have.
+std::optional<ipvs::DestinationKey> lowest(const std::optional<ipvs::ServiceKey>& service) {
+    if (!service) return std::nullopt;
+    return ipvs::DestinationKey{*service, {}, {}};
+}
+
+} // namespace
+
+std::size_t NodeChanges::size() const noexcept {
+    std::size_t count = (create_device ? 1U : 0U) + addresses.size() + ipvs.services.size() +
+                        ipvs.destinations.size() + sets.destroy.size();
+    for (const auto& set : sets.sets)
+        count += (set.second.create ? 1U : 0U) + set.second.add.size() + set.second.remove.size();
+    for (const auto family : families) {
+        const auto& rule = rules[family];
+        count += rule.replace.size() + rule.insert.size() + rule.remove_rules.size() +
+                 rule.remove_chains.size();
+    }
+    return count;
+}
+
+void NodeState::replace(const model::ObjectName& service, Contribution contribution) {
+    const auto at = contributions_.try_emplace(service).first;
+    const Contribution before = std::exchange(at->second, std::move(contribution));
+    const Contribution& after = at->second;
+    compare(
+        before.addresses, after.addresses,
+        [&](const Address& address) { addresses_.drop(device_address(address)); },
+        [&](const Address& address) {
+            addresses_.want(device_address(address), device_spec(address));
+        },
+        nothing);
+    compare(
+        before.entries, after.entries,
+        [&](const SetEntry& entry) { set(entry.first).drop(entry.second); },
+        [&](const SetEntry& entry) { set(entry.first).want(entry.second, {}); }, nothing);
+    compare(
+        before.guarded, after.guarded,
+        [&](const GuardedVip& vip) {
+            auto& rules = rules_[vip.address.family()];
+            const auto found = rules.guarded.find(vip);
+            if (--found->second == 0) rules.guarded.erase(found);
+            rules.stale = true;
+        },
+        [&](const GuardedVip& vip) {
+            auto& rules = rules_[vip.address.family()];
+            ++rules.guarded[vip];
+            rules.stale = true;
+        },
+        nothing);
+    replace_servers(at->first, before, after);
+    if (after.empty()) contributions_.erase(at);
+}
+
+void NodeState::replace_servers(const model::ObjectName& name, const Contribution& before,
+                                const Contribution& after) {
+    // A service that was made anew under its old name asks as late as its new age says.
+    const bool same_rank = before.created == after.created;
+    compare(
+        before.virtual_servers, after.virtual_servers,
+        [&](const VirtualServer& old) { release(name, old); },
+        [&](const VirtualServer& now) { claim(name, now); },
+        [&](const VirtualServer& old, const VirtualServer& now) {
+            if (!same_rank) {
+                release(name, old);
+                claim(name, now);
+                return;
+            }
+            if (*claims_.at(now.key).winner != name) return;
+            services_.alter(now.key, now.spec);
+            compare(
+                old.destinations, now.destinations,
+                [&](const AddressPort& at) { destinations_.drop(destination(old, at)); },
+                [&](const AddressPort& at) { destinations_.want(destination(now, at), {}); },
+                nothing);
+        },
+        &VirtualServer::key);
+}
+
+void NodeState::claim(const model::ObjectName& name, const VirtualServer& server) {
+    auto& claim = claims_[server.key];
+    if (claim.winner == nullptr) {
+        claim.winner = &name;
+        enact(server);
+        return;
+    }
+    if (outranks(name, *claim.winner)) {
+        withdraw(this->server(*claim.winner, server.key));
+        claim.losers.push_back(std::exchange(claim.winner, &name));
+        enact(server);
+    } else {
+        claim.losers.push_back(&name);
+    }
+    contests_.push_back({server.key, *claim.winner, *claim.losers.back()});
+}
+
+void NodeState::release(const model::ObjectName& name, const VirtualServer& server) {
+    const auto at = claims_.find(server.key);
+    assert(at != claims_.end());
+    auto& claim = at->second;
+    if (*claim.winner != name) {
+        std::erase_if(claim.losers, [&](const auto* loser) { return *loser == name; });
+        return;
+    }
+    withdraw(server);
+    if (claim.losers.empty()) {
+        claims_.erase(at);
+        return;
+    }
+    const auto next = std::ranges::min_element(
+        claim.losers, [&](const auto* one, const auto* other) { return outranks(*one, *other); });
+    claim.winner = *next;
+    claim.losers.erase(next);
+    enact(this->server(*claim.winner, server.key));
+}
+
+void NodeState::enact(const VirtualServer& server) {
+    services_.want(server.key, server.spec);
+    for (const auto& at : server.destinations)
+        destinations_.want(destination(server, at), {});
+}
+
+void NodeState::withdraw(const VirtualServer& server) {
+    for (const auto& at : server.destinations)
+        destinations_.drop(destination(server, at));
+    services_.drop(server.key);
+}
+
+bool NodeState::outranks(const model::ObjectName& one, const model::ObjectName& other) const {
+    const auto age = [&](const model::ObjectName& name) { return contributions_.at(name).created; };
+    return std::tuple{age(one), one} < std::tuple{age(other), other};
+}
+
+const VirtualServer& NodeState::server(const model::ObjectName& name,
+                                       const ipvs::ServiceKey& key) const {
+    const auto& all = contributions_.at(name).virtual_servers;
+    const auto found = std::ranges::lower_bound(all, key, {}, &VirtualServer::key);
+    assert(found != all.end() && found->key == key);
+    return *found;
+}
+
+const Contribution* NodeState::contribution(const model::ObjectName& service) const {
+    const auto at = contributions_.find(service);
+    return at == contributions_.end() ? nullptr : &at->second;
+}
+
+const model::ObjectName* NodeState::owner(const ipvs::ServiceKey& key) const {
+    const auto at = claims_.find(key);
+    return at == claims_.end() ? nullptr : at->second.winner;
+}
+
+std::vector<Contest> NodeState::take_contests() {
+    return std::exchange(contests_, {});
+}
+
+bool NodeState::is_ours(const ipvs::ServiceKey& key) const {
+    if (services_.wanted(key) != nullptr) return true;
+    return settings_.enabled[key.address.family()] &&
+           std::ranges::none_of(settings_.exclude_cidrs,
+                                [&](const Prefix& cidr) { return cidr.contains(key.address); });
+}
+
+void NodeState::observe(const NodeSnapshot& seen) {
+    observe_device(seen.device);
+    observe_services(seen.services);
+    observe_destinations(seen.destinations.specs);
+    for (std::size_t i = 0; i < set_count; ++i) {
+        const auto id = SetId::at(i);
+        const auto found = seen.sets.find(set_name(id));
+        if (found == seen.sets.end()) observe_set(id, std::nullopt, {});
+        else observe_set(id, found->second.spec, found->second.entries);
+    }
+    for (const auto family : families)
+        observe_rules(family, seen.chains[family]);
+}
+
+void NodeState::observe_device(const DeviceState& seen) {
+    device_present_ = seen.present;
+    DeviceAddresses ours;
+    for (const auto& [key, spec] : seen.addresses) {
+        const auto family = key.address.family();
+        if (!settings_.enabled[family] || key.address.is_ipv6_link_local()) continue;
+        // Whether an IPv4 address is deprecated, nobody asks for and nobody heeds.
+        ours.emplace(key, family == Family::v4 ? DeviceAddressSpec{} : spec);
+    }
+    addresses_.observe(ours);
+}
+
+void NodeState::observe_services(const ipvs::Services& seen) {
+    ipvs::Services ours;
+    for (const auto& [key, spec] : seen)
+        if (is_ours(key)) ours.emplace_hint(ours.end(), key, spec);
+    services_.observe(ours);
+}
+
+void NodeState::observe_destinations(const ipvs::Destinations& seen,
+                                     const std::optional<ipvs::ServiceKey>& first,
+                                     const std::optional<ipvs::ServiceKey>& last) {
+    ipvs::Destinations ours; // those of virtual servers that go or stay foreign do not matter
+    for (const auto& [key, spec] : seen)
+        if (services_.wanted(key.service) != nullptr) ours.emplace_hint(ours.end(), key, spec);
+    destinations_.observe(ours, lowest(first), lowest(last));
+}
+
+void NodeState::observe_set(SetId id, const std::optional<ipset::SetSpec>& spec,
+                            const ipset::Entries& entries) {
+    if (!settings_.enabled[id.family]) return;
+    auto& state = sets_.at(id.index());
+    state.spec = spec;
+    std::map<ipset::Entry, Present> present;
+    if (spec)
+        for (const auto& entry : entries)
+            present.emplace_hint(present.end(), entry, Present{});
+    state.entries.observe(present);
+}
+
+void NodeState::observe_rules(Family family, const iptables::Chains& seen) {
+    auto& rules = rules_[family];
+    rules.observed.clear();
+    const auto take = [&](const iptables::Chain& chain) {
+        if (const auto found = seen.find(chain); found != seen.end()) rules.observed.insert(*found);
+    };
+    for (const auto& chain : chains(family, {}, settings_))
+        take(chain.first);
+    for (const auto& jump : jumps())
+        take(jump.chain);
+    rules.stale = true;
+}
+
+ipset::SetSpec NodeState::desired_set(SetId id) const {
+    auto spec = set_spec(id);
+    const auto entries = sets_.at(id.index()).entries.wanted().size();
+    if (entries > spec.max_entries) // D-13
+        spec.max_entries = static_cast<std::uint32_t>(std::bit_ceil(entries));
+    return spec;
+}
+
+void NodeState::add_set_changes(SetId id, Moment now, ipset::TableChanges& out) const {
+    const auto& state = sets_.at(id.index());
+    if (!settings_.enabled[id.family] || state.not_before > now) return;
+    ipset::SetChanges changes;
+    changes.spec = desired_set(id);
+    if (!state.spec || !state.spec->serves(changes.spec)) changes.create = changes.spec;
+    auto entries = state.entries.changes(now);
+    changes.remove.assign(entries.remove.begin(), entries.remove.end());
+    changes.add.reserve(entries.add.size());
+    for (const auto& [entry, present] : entries.add)
+        changes.add.push_back(entry);
+    if (changes.create || !changes.remove.empty() || !changes.add.empty())
+        out.sets.emplace(set_name(id), std::move(changes));
+}
+
+RuleInputs NodeState::rule_inputs(Family family) const {
+    RuleInputs inputs;
+    for (std::size_t i = 0; i < set_count; ++i)
+        inputs.filled.set(i, !sets_.at(i).entries.wanted().empty());
+    for (const auto& [vip, owners] : rules_[family].guarded)
+        inputs.guarded.insert(vip);
+    return inputs;
+}
+
+const iptables::TableChanges& NodeState::rule_changes_of(Family family) {
+    auto& rules = rules_[family];
+    std::bitset<set_count> filled;
+    for (std::size_t i = 0; i < set_count; ++i)
+        filled.set(i, !sets_.at(i).entries.wanted().empty());
+    if (rules.stale || filled != rules.filled) {
+        rules.filled = filled;
+        rules.changes =
+            rule_changes(rules.observed, chains(family, rule_inputs(family), settings_));
+        rules.stale = false;
+    }
+    return rules.changes;
+}
+
+NodeChanges NodeState::changes(Moment now) {
+    NodeChanges all;
+    all.create_device = !device_present_;
+    all.addresses = addresses_.changes(now);
+    all.ipvs.services = services_.changes(now);
+    all.ipvs.destinations = destinations_.changes(now);
+    for (std::size_t i = 0; i < set_count; ++i)
+        add_set_changes(SetId::at(i), now, all.sets);
+    for (const auto family : families)
+        if (settings_.enabled[family] && rules_[family].not_before <= now)
+            all.rules[family] = rule_changes_of(family);
+    return all;
+}
+
+std::optional<Moment> NodeState::next_due(Moment now) const {
+    std::optional<Moment> earliest;
+    const auto take = [&](std::optional<Moment> due) {
+        if (due && *due > now) earliest = std::min(earliest.value_or(Moment::max()), *due);
+    };
+    take(addresses_.next_due(now));
+    take(services_.next_due(now));
+    take(destinations_.next_due(now));
+    for (const auto& state : sets_) {
+        take(state.entries.next_due(now));
+        take(state.not_before);
+    }
+    for (const auto family : families)
+        take(rules_[family].not_before);
+    return earliest;
+}
+
+void NodeState::rules_applied(Family family, const iptables::TableChanges& changes) {
+    auto& rules = rules_[family];
+    for (const auto& [chain, content] : changes.replace)
+        rules.observed[chain] = content;
+    for (const auto& placed : changes.insert) {
+        auto& chain = rules.observed[placed.chain];
+        chain.insert(chain.begin(), placed.rule);
+    }
+    rules.stale = true;
+    rules.not_before = {};
+}
+
+NodeSnapshot NodeState::desired() const {
+    NodeSnapshot all;
+    all.device.present = true;
+    all.device.kind = "dummy";
+    for (const auto& [key, wanted] : addresses_.wanted())
+        all.device.addresses[key] = wanted.spec;
+    for (const auto& [key, wanted] : services_.wanted())
+        all.services[key] = wanted.spec;
+    for (const auto& [key, wanted] : destinations_.wanted())
+        all.destinations.specs[key] = wanted.spec;
+    for (std::size_t i = 0; i < set_count; ++i) {
+        const auto id = SetId::at(i);
+        if (!settings_.enabled[id.family]) continue;
+        auto& set = all.sets[set_name(id)];
+        set.spec = desired_set(id);
+        for (const auto& [entry, wanted] : sets_.at(i).entries.wanted())
+            set.entries.insert(entry);
+    }
+    for (const auto family : families) {
+        if (!settings_.enabled[family]) continue;
+        all.chains[family] = chains(family, rule_inputs(family), settings_);
+        for (const auto& jump : jumps()) {
+            auto& chain = all.chains[family][jump.chain];
+            chain.insert(chain.begin(), jump.rule);
+        }
+    }
+    return all;
+}
+
+} // namespace ipvsproxy::plan

@@ -1,0 +1,103 @@
+#include "proxy/plan/order.h"
+
+#include <algorithm>
+#include <functional>
+#include <utility>
+
+namespace ipvsproxy::plan {
+namespace {
+
+/// Moves what `test` holds for from one map (or set) into another.
+template <class Container, class Test>
+void move_if(Container& from, Container& to, const Test& test) {
+    for (auto at = from.begin(); at != from.end();) {
+        const auto next = std::next(at);
+        if (test(*at)) to.insert(from.extract(at));
+        at = next;
+    }
+}
+
+/// Takes the additions and updates that are urgent out of `all`. Chains come along whole: they are
+/// few, and every service needs them.
+NodeChanges take_urgent(NodeChanges& all, const Urgent& urgent) {
+    NodeChanges first;
+    first.create_device = std::exchange(all.create_device, false);
+    const auto bound = [&](const auto& entry) {
+        return urgent.addresses.contains(entry.first.address);
+    };
+    move_if(all.addresses.add, first.addresses.add, bound);
+    move_if(all.addresses.update, first.addresses.update, bound);
+    const auto served = [&](const auto& entry) { return urgent.services.contains(entry.first); };
+    move_if(all.ipvs.services.add, first.ipvs.services.add, served);
+    move_if(all.ipvs.services.update, first.ipvs.services.update, served);
+    const auto answers = [&](const auto& entry) {
+        return urgent.services.contains(entry.first.service);
+    };
+    move_if(all.ipvs.destinations.add, first.ipvs.destinations.add, answers);
+    move_if(all.ipvs.destinations.update, first.ipvs.destinations.update, answers);
+    for (auto& [name, set] : all.sets.sets) {
+        ipset::SetChanges some{.create = std::exchange(set.create, std::nullopt), .spec = set.spec};
+        // A set is presized for what is to come, so it is created knowing all of it.
+        const auto is_urgent = [&, &name = name](const ipset::Entry& entry) {
+            return urgent.entries.contains({name, entry});
+        };
+        const auto rest = std::ranges::stable_partition(set.add, std::not_fn(is_urgent));
+        some.add.assign(rest.begin(), rest.end());
+        set.add.erase(rest.begin(), rest.end());
+        if (some.create || !some.add.empty()) first.sets.sets.emplace(name, std::move(some));
+    }
+    std::erase_if(all.sets.sets, [](const auto& set) {
+        return !set.second.create && set.second.add.empty() && set.second.remove.empty();
+    });
+    first.rules = std::exchange(all.rules, {});
+    return first;
+}
+
+void append(std::vector<Step>& out, NodeChanges changes) {
+    // Rules are created before, and removed after, what they name; an address is the door, so it
+    // opens last and closes first.
+    if (changes.create_device) out.emplace_back(CreateDevice{});
+    DeviceAddressChanges closing, opening;
+    closing.remove = std::move(changes.addresses.remove);
+    opening.add = std::move(changes.addresses.add);
+    opening.update = std::move(changes.addresses.update);
+    if (!closing.empty()) out.emplace_back(std::move(closing));
+
+    // Entries that let traffic in or masquerade it come before the virtual server they are about;
+    // entries of what is gone go after it.
+    ipset::TableChanges filling, emptying;
+    for (auto& [name, set] : changes.sets.sets) {
+        if (set.create || !set.add.empty())
+            filling.sets[name] = {
+                .create = set.create, .spec = set.spec, .add = std::move(set.add)};
+        if (!set.remove.empty())
+            emptying.sets[name] = {.spec = set.spec, .remove = std::move(set.remove)};
+    }
+    emptying.destroy = std::move(changes.sets.destroy);
+    if (!filling.empty()) out.emplace_back(std::move(filling));
+    for (const auto family : families)
+        if (!changes.rules[family].empty())
+            out.emplace_back(RuleStep{family, std::move(changes.rules[family])});
+    if (!changes.ipvs.empty()) out.emplace_back(std::move(changes.ipvs));
+    if (!opening.empty()) out.emplace_back(std::move(opening));
+    if (!emptying.empty()) out.emplace_back(std::move(emptying));
+}
+
+} // namespace
+
+void Urgent::add(const Contribution& contribution) {
+    for (const auto& server : contribution.virtual_servers)
+        services.insert(server.key);
+    addresses.insert(contribution.addresses.begin(), contribution.addresses.end());
+    for (const auto& [id, entry] : contribution.entries)
+        entries.emplace(set_name(id), entry);
+}
+
+std::vector<Step> steps(NodeChanges changes, const Urgent& urgent) {
+    std::vector<Step> all;
+    if (!urgent.empty()) append(all, take_urgent(changes, urgent));
+    append(all, std::move(changes));
+    return all;
+}
+
+} // namespace ipvsproxy::plan
