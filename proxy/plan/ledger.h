@@ -81,21 +81,26 @@ public:
     }
     /// Everything the kernel holds between two keys (`last` not included; no bound: to that end)
     /// was seen. Differences already known keep their back-off.
-    void observe(const std::map<Key, Spec>& seen, const std::optional<Key>& first = {},
-                 const std::optional<Key>& last = {}) {
+    /// @return at how many keys the kernel holds something else than was believed.
+    std::size_t observe(const std::map<Key, Spec>& seen, const std::optional<Key>& first = {},
+                        const std::optional<Key>& last = {}) {
         const auto low = [&](auto& map) { return first ? map.lower_bound(*first) : map.begin(); };
         const auto high = [&](auto& map) { return last ? map.lower_bound(*last) : map.end(); };
         std::map<Key, Difference> found;
+        std::size_t news = 0;
         for_each_difference(low(seen), high(seen), low(wanted_), high(wanted_),
                             [&](const Key& key, const Spec* have, const Wanted*) {
-                                auto& difference = found[key];
-                                if (const auto old = differences_.find(key);
-                                    old != differences_.end())
-                                    difference = old->second;
-                                difference.observed = have ? std::optional{*have} : std::nullopt;
+                                const auto now = have ? std::optional{*have} : std::nullopt;
+                                const auto old = differences_.find(key);
+                                if (old == differences_.end()) found[key];
+                                else found[key] = old->second;
+                                if (old == differences_.end() || old->second.observed != now)
+                                    ++news;
+                                found[key].observed = now;
                             });
         differences_.erase(low(differences_), high(differences_));
         differences_.merge(found);
+        return news;
     }
 
     /// What is to be done that may be tried at `now`.

@@ -202,21 +202,22 @@ bool NodeState::is_ours(const ipvs::ServiceKey& key) const {
                                 [&](const Prefix& cidr) { return cidr.contains(key.address); });
 }
 
-void NodeState::observe(const NodeSnapshot& seen) {
-    observe_device(seen.device);
-    observe_services(seen.services);
-    observe_destinations(seen.destinations.specs);
+std::size_t NodeState::observe(const NodeSnapshot& seen) {
+    auto drift = observe_device(seen.device) + observe_services(seen.services) +
+                 observe_destinations(seen.destinations.specs);
     for (std::size_t i = 0; i < set_count; ++i) {
         const auto id = SetId::at(i);
         const auto found = seen.sets.find(set_name(id));
-        if (found == seen.sets.end()) observe_set(id, std::nullopt, {});
-        else observe_set(id, found->second.spec, found->second.entries);
+        drift += found == seen.sets.end()
+                     ? observe_set(id, std::nullopt, {})
+                     : observe_set(id, found->second.spec, found->second.entries);
     }
     for (const auto family : families)
         observe_rules(family, seen.chains[family]);
 }
 
-void NodeState::observe_device(const DeviceState& seen) {
+std::size_t NodeState::observe_device(const DeviceState& seen) {
+    const std::size_t gone = device_present_ && !seen.present ? 1 : 0;
     device_present_ = seen.present;
     DeviceAddresses ours;
     for (const auto& [key, spec] : seen.addresses) {
@@ -225,48 +226,53 @@ void NodeState::observe_device(const DeviceState& seen) {
         // Whether an IPv4 address is deprecated, nobody asks for and nobody heeds.
         ours.emplace(key, family == Family::v4 ? DeviceAddressSpec{} : spec);
     }
-    addresses_.observe(ours);
+    return gone + addresses_.observe(ours);
 }
 
-void NodeState::observe_services(const ipvs::Services& seen) {
+std::size_t NodeState::observe_services(const ipvs::Services& seen) {
     ipvs::Services ours;
     for (const auto& [key, spec] : seen)
         if (is_ours(key)) ours.emplace_hint(ours.end(), key, spec);
-    services_.observe(ours);
+    return services_.observe(ours);
 }
 
-void NodeState::observe_destinations(const ipvs::Destinations& seen,
-                                     const std::optional<ipvs::ServiceKey>& first,
-                                     const std::optional<ipvs::ServiceKey>& last) {
+std::size_t NodeState::observe_destinations(const ipvs::Destinations& seen,
+                                            const std::optional<ipvs::ServiceKey>& first,
+                                            const std::optional<ipvs::ServiceKey>& last) {
     ipvs::Destinations ours; // those of virtual servers that go or stay foreign do not matter
     for (const auto& [key, spec] : seen)
         if (services_.wanted(key.service) != nullptr) ours.emplace_hint(ours.end(), key, spec);
-    destinations_.observe(ours, lowest(first), lowest(last));
+    return destinations_.observe(ours, lowest(first), lowest(last));
 }
 
-void NodeState::observe_set(SetId id, const std::optional<ipset::SetSpec>& spec,
-                            const ipset::Entries& entries) {
-    if (!settings_.enabled[id.family]) return;
+std::size_t NodeState::observe_set(SetId id, const std::optional<ipset::SetSpec>& spec,
+                                   const ipset::Entries& entries) {
+    if (!settings_.enabled[id.family]) return 0;
     auto& state = sets_.at(id.index());
+    const std::size_t gone = state.spec && !spec ? 1 : 0;
     state.spec = spec;
     std::map<ipset::Entry, Present> present;
     if (spec)
         for (const auto& entry : entries)
             present.emplace_hint(present.end(), entry, Present{});
-    state.entries.observe(present);
+    return gone + state.entries.observe(present);
 }
 
-void NodeState::observe_rules(Family family, const iptables::Chains& seen) {
+std::size_t NodeState::observe_rules(Family family, const iptables::Chains& seen) {
+    if (!settings_.enabled[family]) return 0;
     auto& rules = rules_[family];
-    rules.observed.clear();
+    iptables::Chains ours;
     const auto take = [&](const iptables::Chain& chain) {
-        if (const auto found = seen.find(chain); found != seen.end()) rules.observed.insert(*found);
+        if (const auto found = seen.find(chain); found != seen.end()) ours.insert(*found);
     };
     for (const auto& chain : chains(family, {}, settings_))
         take(chain.first);
     for (const auto& jump : jumps())
         take(jump.chain);
+    const auto before = rule_changes_of(family);
+    rules.observed = std::move(ours);
     rules.stale = true;
+    return before == rule_changes_of(family) ? 0 : 1;
 }
 
 ipset::SetSpec NodeState::desired_set(SetId id) const {

@@ -45,17 +45,17 @@ public:
     /// What the kernel was seen to hold; what lies in `excludeCIDRs`, belongs to a family that is
     /// not enabled, or has another name than ours is passed over. Each forgets what was believed
     /// before.
-    void observe(const NodeSnapshot& seen);
-    void observe_device(const DeviceState& seen);
-    void observe_services(const ipvs::Services& seen);
+    std::size_t observe(const NodeSnapshot& seen);
+    std::size_t observe_device(const DeviceState& seen);
+    std::size_t observe_services(const ipvs::Services& seen);
     /// The real servers of the virtual servers from `first` up to `last` (not included).
-    void observe_destinations(const ipvs::Destinations& seen,
-                              const std::optional<ipvs::ServiceKey>& first = {},
-                              const std::optional<ipvs::ServiceKey>& last = {});
+    std::size_t observe_destinations(const ipvs::Destinations& seen,
+                                     const std::optional<ipvs::ServiceKey>& first = {},
+                                     const std::optional<ipvs::ServiceKey>& last = {});
     /// @param spec nothing when there is no such set (or one of a foreign type)
-    void observe_set(SetId id, const std::optional<ipset::SetSpec>& spec,
-                     const ipset::Entries& entries);
-    void observe_rules(Family family, const iptables::Chains& seen);
+    std::size_t observe_set(SetId id, const std::optional<ipset::SetSpec>& spec,
+                            const ipset::Entries& entries);
+    std::size_t observe_rules(Family family, const iptables::Chains& seen);
 
     /// What is to be done that may be tried at `now`.
     NodeChanges changes(Moment now = Moment::max());
