@@ -213,7 +213,8 @@ std::size_t NodeState::observe(const NodeSnapshot& seen) {
                      : observe_set(id, found->second.spec, found->second.entries);
     }
     for (const auto family : families)
-        observe_rules(family, seen.chains[family]);
+        drift += observe_rules(family, seen.chains[family]);
+    return drift;
 }
 
 std::size_t NodeState::observe_device(const DeviceState& seen) {
