@@ -13,7 +13,7 @@ template <class Map, class Key, class Value> bool put_at(Map& map, const Key& ke
     return true;
 }
 
-template <class Map, class Key> auto* held_at(const Map& map, const Key& key) {
+template <class Map, class Key> const typename Map::mapped_type* held_at(const Map& map, const Key& key) {
     const auto found = map.find(key);
     return found == map.end() ? nullptr : &found->second;
 }
