@@ -1,0 +1,82 @@
+// What has been read of an object whose kind may not be known yet.
+#pragma once
+
+#include "proxy/api/decode.h"
+
+namespace ipvsproxy::api {
+
+/// The kinds a field belongs to: a value of the wrong type there is nothing to other kinds.
+enum Kinds : std::uint8_t {
+    no_kind = 0,
+    of_service = 1,
+    of_slice = 2,
+    of_node = 4,
+    of_status = 8,
+    of_all = 15
+};
+
+/// A value found wrong while it was read; counts if the object is of these kinds.
+struct Finding {
+    Kinds kinds;
+    bool refuses; ///< the whole object; else a warning
+    Problem problem;
+};
+
+/// The superset of the fields read of all kinds. Lists end in what their elements become.
+struct Draft {
+    struct ServicePort {
+        model::ServicePort port;
+        bool skipped{}; ///< of a protocol we do not know
+    };
+    struct SlicePort {
+        std::optional<model::Symbol> name;
+        Protocol protocol{Protocol::tcp};
+        std::optional<Port> port;
+        bool skipped{};
+    };
+    struct Endpoint {
+        model::Endpoint endpoint;
+        bool any_address{}, good_address{}; ///< addresses[0] was there; and was an address
+    };
+    struct Ingress {
+        std::optional<Address> ip;
+        bool vip{true};
+    };
+    struct NodeAddress {
+        std::string type, address;
+    };
+
+    std::string api_version, kind;
+    model::ObjectName name;
+    std::string resource_version, continue_token, event_type;
+    std::size_t line{};
+    bool initial_events_end{};
+    std::vector<Finding> findings{};
+    std::size_t findings_left_out{};
+
+    model::Service service{};
+    std::string type, cluster_ip, session_affinity, external_policy, internal_policy;
+    std::vector<std::string> cluster_ips{}, ip_families{};
+    std::vector<ServicePort> service_ports{};
+    std::vector<Ingress> ingress{};
+    std::optional<std::int64_t> affinity_seconds{};
+
+    std::string slice_service, address_type;
+    bool headless_label{};
+    std::optional<std::chrono::system_clock::time_point> triggered{};
+    std::vector<SlicePort> slice_ports{};
+    std::vector<Endpoint> endpoints{};
+
+    model::Node node{};
+    std::vector<NodeAddress> node_addresses{};
+    std::vector<Prefix> pod_cidr{}; ///< spec.podCIDR, none or one
+
+    Status status{};
+};
+
+/// Turns a draft into an object, or into the reason why not. The draft is used up.
+/// @param list_kind, list_version of the list the object stands in: its items may leave theirs out.
+Decoded finish(Draft&& draft, Origin origin, std::string_view list_kind = {},
+               std::string_view list_version = {});
+
+} // namespace ipvsproxy::api

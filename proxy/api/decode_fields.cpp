@@ -1,0 +1,400 @@
+#include "proxy/api/decode_fields.h"
+
+#include "proxy/api/decode_time.h"
+
+namespace ipvsproxy::api {
+namespace {
+
+using Text = std::string_view;
+using model::Symbol;
+
+constexpr Verdict taken{};
+constexpr Verdict warned(const char* reason) {
+    return {Verdict::warned, reason};
+}
+constexpr Verdict refused(const char* reason) {
+    return {Verdict::refused, reason};
+}
+
+std::string_view trimmed(Text text) {
+    constexpr std::string_view blanks = " \t\n\v\f\r";
+    const auto first = text.find_first_not_of(blanks);
+    if (first == Text::npos) return {};
+    return text.substr(first, text.find_last_not_of(blanks) - first + 1);
+}
+
+/// What is blank is dropped in silence, as Kubernetes does; what cannot be read, with a word.
+template <class Value> Verdict append(std::vector<Value>& list, Text text, const char* reason) {
+    if (text.empty()) return taken;
+    const auto value = Value::parse(text);
+    if (!value) return warned(reason);
+    list.push_back(*value);
+    return taken;
+}
+
+constexpr auto no_address = "not an IP address, passed over";
+constexpr auto no_prefix = "not a network in CIDR form, passed over";
+
+/// @param zero what the API means by 0: nothing given.
+Verdict take_port(std::optional<Port>& port, std::int64_t value, bool zero) {
+    if (value == 0 && zero) {
+        port.reset();
+        return taken;
+    }
+    if (value < 1 || value > 65535) return refused("port outside 1..65535");
+    port = Port{static_cast<std::uint16_t>(value)};
+    return taken;
+}
+
+template <class DraftPort> Verdict take_protocol(Text text, DraftPort& draft, Protocol& protocol) {
+    const auto known = parse_protocol(text);
+    draft.skipped = !known;
+    if (!known) return warned("unknown protocol, port passed over");
+    protocol = *known;
+    return taken;
+}
+
+Verdict take_address(Draft::Endpoint& draft, Text text) {
+    if (draft.any_address) return taken; // the first alone counts
+    draft.any_address = true;
+    const auto address = Address::parse(text);
+    if (!address) return warned("not an IP address, endpoint passed over");
+    draft.good_address = true;
+    draft.endpoint.address = *address;
+    return taken;
+}
+
+constexpr Field text(Text key, Kinds kinds, Verdict (*take)(Draft&, Text)) {
+    return {.key = key, .shape = Shape::text, .kinds = kinds, .text = take};
+}
+constexpr Field integer(Text key, Kinds kinds, Verdict (*take)(Draft&, std::int64_t)) {
+    return {.key = key, .shape = Shape::integer, .kinds = kinds, .integer = take};
+}
+constexpr Field boolean(Text key, Kinds kinds, void (*take)(Draft&, bool)) {
+    return {.key = key, .shape = Shape::boolean, .kinds = kinds, .boolean = take};
+}
+constexpr Field object(Text key, Kinds kinds, std::span<const Field> inside) {
+    return {.key = key, .shape = Shape::object, .kinds = kinds, .inside = inside};
+}
+constexpr Field texts(Text key, Kinds kinds, void (*begin)(Draft&), Verdict (*take)(Draft&, Text)) {
+    return {.key = key, .shape = Shape::texts, .kinds = kinds, .text = take, .begin = begin};
+}
+constexpr Field objects(Text key, Kinds kinds, void (*begin)(Draft&), void (*next)(Draft&),
+                        std::span<const Field> inside) {
+    return {.key = key,
+            .shape = Shape::objects,
+            .kinds = kinds,
+            .begin = begin,
+            .next = next,
+            .inside = inside};
+}
+
+/// A string that is only kept.
+template <auto Member> constexpr Field kept(Text key, Kinds kinds) {
+    return text(key, kinds, [](Draft& draft, Text value) {
+        draft.*Member = value;
+        return taken;
+    });
+}
+/// A list of strings that is only kept.
+template <auto Member> constexpr Field kept_list(Text key, Kinds kinds) {
+    return texts(
+        key, kinds, [](Draft& draft) { (draft.*Member).clear(); },
+        [](Draft& draft, Text value) {
+            (draft.*Member).emplace_back(value);
+            return taken;
+        });
+}
+/// A list of objects, each an element of a vector.
+template <auto Member>
+constexpr Field elements(Text key, Kinds kinds, std::span<const Field> inside) {
+    return objects(
+        key, kinds, [](Draft& draft) { (draft.*Member).clear(); },
+        [](Draft& draft) { (draft.*Member).emplace_back(); }, inside);
+}
+
+// metadata
+
+constexpr Field label_fields[] = {
+    text("kubernetes.io/service-name", of_slice,
+         [](Draft& draft, Text value) {
+             draft.slice_service = value;
+             return taken;
+         }),
+    text("service.kubernetes.io/headless", of_slice,
+         [](Draft& draft, Text) {
+             draft.headless_label = true;
+             return taken;
+         }),
+    text("service.kubernetes.io/service-proxy-name", of_service,
+         [](Draft& draft, Text) {
+             draft.service.other_proxy = true;
+             return taken;
+         }),
+    text("topology.kubernetes.io/zone", of_node,
+         [](Draft& draft, Text value) {
+             draft.node.zone = Symbol{value};
+             return taken;
+         }),
+};
+
+constexpr Field annotation_fields[] = {
+    text("endpoints.kubernetes.io/last-change-trigger-time", of_slice,
+         [](Draft& draft, Text value) {
+             draft.triggered = parse_time(value);
+             return draft.triggered ? taken : warned("not an RFC 3339 time, passed over");
+         }),
+    text("k8s.io/initial-events-end", of_all,
+         [](Draft& draft, Text value) {
+             draft.initial_events_end = value == "true";
+             return taken;
+         }),
+};
+
+constexpr Field metadata_fields[] = {
+    text("name", of_all,
+         [](Draft& draft, Text value) {
+             draft.name.name = value;
+             return taken;
+         }),
+    text("namespace", of_all,
+         [](Draft& draft, Text value) {
+             draft.name.space = value;
+             return taken;
+         }),
+    kept<&Draft::resource_version>("resourceVersion", of_all),
+    kept<&Draft::continue_token>("continue", of_all),
+    object("labels", of_all, label_fields),
+    object("annotations", of_all, annotation_fields),
+    text("creationTimestamp", of_service,
+         [](Draft& draft, Text value) {
+             const auto time = parse_time(value);
+             if (!time) return warned("not an RFC 3339 time, passed over");
+             draft.service.created = std::chrono::floor<std::chrono::seconds>(*time);
+             return taken;
+         }),
+    text("deletionTimestamp", of_node,
+         [](Draft& draft, Text) {
+             draft.node.being_deleted = true;
+             return taken;
+         }),
+};
+
+// Service
+
+constexpr Field service_port_fields[] = {
+    text("name", of_service,
+         [](Draft& draft, Text value) {
+             draft.service_ports.back().port.name = Symbol{value};
+             return taken;
+         }),
+    text("protocol", of_service,
+         [](Draft& draft, Text value) {
+             auto& last = draft.service_ports.back();
+             return take_protocol(value, last, last.port.protocol);
+         }),
+    integer("port", of_service,
+            [](Draft& draft, std::int64_t value) {
+                std::optional<Port> port;
+                const auto verdict = take_port(port, value, false);
+                draft.service_ports.back().port.port = port.value_or(Port{});
+                return verdict;
+            }),
+    integer("nodePort", of_service,
+            [](Draft& draft, std::int64_t value) {
+                return take_port(draft.service_ports.back().port.node_port, value, true);
+            }),
+};
+
+constexpr Field client_ip_fields[] = {
+    integer("timeoutSeconds", of_service,
+            [](Draft& draft, std::int64_t value) {
+                // core/v1 ClientIPConfig: up to one day
+                if (value < 1 || value > 86400) return refused("timeout outside 1..86400 seconds");
+                draft.affinity_seconds = value;
+                return taken;
+            }),
+};
+constexpr Field affinity_fields[] = {object("clientIP", of_service, client_ip_fields)};
+
+constexpr Field taint_fields[] = {
+    text("key", of_node,
+         [](Draft& draft, Text value) {
+             if (value == "ToBeDeletedByClusterAutoscaler") draft.node.to_be_deleted_taint = true;
+             return taken;
+         }),
+};
+
+constexpr Field spec_fields[] = {
+    kept<&Draft::type>("type", of_service),
+    kept<&Draft::cluster_ip>("clusterIP", of_service),
+    kept_list<&Draft::cluster_ips>("clusterIPs", of_service),
+    kept_list<&Draft::ip_families>("ipFamilies", of_service),
+    elements<&Draft::service_ports>("ports", of_service, service_port_fields),
+    kept<&Draft::session_affinity>("sessionAffinity", of_service),
+    object("sessionAffinityConfig", of_service, affinity_fields),
+    kept<&Draft::external_policy>("externalTrafficPolicy", of_service),
+    kept<&Draft::internal_policy>("internalTrafficPolicy", of_service),
+    integer("healthCheckNodePort", of_service,
+            [](Draft& draft, std::int64_t value) {
+                return take_port(draft.service.health_check_node_port, value, true);
+            }),
+    texts(
+        "externalIPs", of_service, [](Draft& draft) { draft.service.external_ips.clear(); },
+        [](Draft& draft, Text value) {
+            return append(draft.service.external_ips, trimmed(value), no_address);
+        }),
+    texts(
+        "loadBalancerSourceRanges", of_service,
+        [](Draft& draft) { draft.service.source_ranges.clear(); },
+        [](Draft& draft, Text value) {
+            return append(draft.service.source_ranges, trimmed(value), no_prefix);
+        }),
+    texts(
+        "podCIDRs", of_node, [](Draft& draft) { draft.node.pod_cidrs.clear(); },
+        [](Draft& draft, Text value) {
+            return append(draft.node.pod_cidrs, trimmed(value), no_prefix);
+        }),
+    text("podCIDR", of_node,
+         [](Draft& draft, Text value) {
+             draft.pod_cidr.clear();
+             return append(draft.pod_cidr, trimmed(value), no_prefix);
+         }),
+    objects(
+        "taints", of_node, [](Draft& draft) { draft.node.to_be_deleted_taint = false; },
+        [](Draft&) {}, taint_fields),
+};
+
+// status of Service and Node
+
+constexpr Field ingress_fields[] = {
+    text("ip", of_service,
+         [](Draft& draft, Text value) {
+             if (value.empty()) return taken;
+             draft.ingress.back().ip = Address::parse(value);
+             return draft.ingress.back().ip ? taken : warned(no_address);
+         }),
+    text("ipMode", of_service,
+         [](Draft& draft, Text value) {
+             draft.ingress.back().vip = value == "VIP"; // KEP-1860
+             return value == "VIP" || value == "Proxy" ? taken
+                                                       : warned("unknown ipMode, passed over");
+         }),
+};
+constexpr Field load_balancer_fields[] = {
+    elements<&Draft::ingress>("ingress", of_service, ingress_fields)};
+
+constexpr Field node_address_fields[] = {
+    text("type", of_node,
+         [](Draft& draft, Text value) {
+             draft.node_addresses.back().type = value;
+             return taken;
+         }),
+    text("address", of_node,
+         [](Draft& draft, Text value) {
+             draft.node_addresses.back().address = value;
+             return taken;
+         }),
+};
+
+constexpr Field status_fields[] = {
+    object("loadBalancer", of_service, load_balancer_fields),
+    elements<&Draft::node_addresses>("addresses", of_node, node_address_fields),
+};
+
+// EndpointSlice
+
+constexpr Field slice_port_fields[] = {
+    text("name", of_slice,
+         [](Draft& draft, Text value) {
+             draft.slice_ports.back().name = Symbol{value};
+             return taken;
+         }),
+    text("protocol", of_slice,
+         [](Draft& draft, Text value) {
+             auto& last = draft.slice_ports.back();
+             return take_protocol(value, last, last.protocol);
+         }),
+    integer("port", of_slice,
+            [](Draft& draft, std::int64_t value) {
+                return take_port(draft.slice_ports.back().port, value, true);
+            }),
+};
+
+constexpr Field condition_fields[] = {
+    boolean("ready", of_slice,
+            [](Draft& draft, bool value) { draft.endpoints.back().endpoint.ready = value; }),
+    boolean("serving", of_slice,
+            [](Draft& draft, bool value) { draft.endpoints.back().endpoint.serving = value; }),
+    boolean("terminating", of_slice,
+            [](Draft& draft, bool value) { draft.endpoints.back().endpoint.terminating = value; }),
+};
+
+template <auto Hints>
+constexpr Field hint_name[] = {text("name", of_slice, [](Draft& draft, Text value) {
+    (draft.endpoints.back().endpoint.*Hints).emplace_back(value);
+    return taken;
+})};
+template <auto Hints> constexpr Field hint_list(Text key) {
+    return objects(
+        key, of_slice, [](Draft& draft) { (draft.endpoints.back().endpoint.*Hints).clear(); },
+        [](Draft&) {}, hint_name<Hints>);
+}
+constexpr Field hint_fields[] = {hint_list<&model::Endpoint::zone_hints>("forZones"),
+                                 hint_list<&model::Endpoint::node_hints>("forNodes")};
+
+constexpr Field endpoint_fields[] = {
+    texts(
+        "addresses", of_slice,
+        [](Draft& draft) {
+            draft.endpoints.back().any_address = draft.endpoints.back().good_address = false;
+        },
+        [](Draft& draft, Text value) { return take_address(draft.endpoints.back(), value); }),
+    object("conditions", of_slice, condition_fields),
+    text("nodeName", of_slice,
+         [](Draft& draft, Text value) {
+             draft.endpoints.back().endpoint.node = Symbol{value};
+             return taken;
+         }),
+    object("hints", of_slice, hint_fields),
+};
+
+// The whole object
+
+constexpr Field whole_fields[] = {
+    // A list or a watch event alone has the first three; in any other object they are skipped.
+    {.key = "items", .shape = Shape::items, .kinds = of_all},
+    {.key = "object", .shape = Shape::event_object, .kinds = of_all},
+    kept<&Draft::event_type>("type", no_kind),
+    kept<&Draft::kind>("kind", of_all),
+    kept<&Draft::api_version>("apiVersion", of_all),
+    object("metadata", of_all, metadata_fields),
+    object("spec", static_cast<Kinds>(of_service | of_node), spec_fields),
+    object("status", static_cast<Kinds>(of_service | of_node), status_fields),
+    kept<&Draft::address_type>("addressType", of_slice),
+    elements<&Draft::slice_ports>("ports", of_slice, slice_port_fields),
+    elements<&Draft::endpoints>("endpoints", of_slice, endpoint_fields),
+    integer("code", of_status,
+            [](Draft& draft, std::int64_t value) {
+                draft.status.code = value;
+                return taken;
+            }),
+    text("reason", of_status,
+         [](Draft& draft, Text value) {
+             draft.status.reason = value;
+             return taken;
+         }),
+    text("message", of_status,
+         [](Draft& draft, Text value) {
+             draft.status.message = value;
+             return taken;
+         }),
+};
+constexpr std::size_t only_outermost = 3;
+
+} // namespace
+
+const std::span<const Field> root_fields{whole_fields};
+const std::span<const Field> object_fields{std::span{whole_fields}.subspan(only_outermost)};
+
+} // namespace ipvsproxy::api

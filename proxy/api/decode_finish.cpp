@@ -1,0 +1,283 @@
+#include <algorithm>
+#include <initializer_list>
+#include <utility>
+
+#include "proxy/api/decode_draft.h"
+
+namespace ipvsproxy::api {
+namespace {
+
+constexpr std::size_t max_warnings = 32;
+
+/// Where what is wrong with an object goes, once its fields are known to belong together.
+class Notes {
+public:
+    Notes(Decoded& out, std::size_t left_out) : out_{out}, left_out_{left_out} {}
+    void warn(std::string path, std::string reason, std::size_t line = 0) {
+        if (out_.warnings.size() >= max_warnings) ++left_out_;
+        else out_.warnings.push_back({std::move(path), std::move(reason), line ? line : out_.line});
+    }
+    Problem refuse(std::string path, std::string reason) const {
+        return {std::move(path), std::move(reason), out_.line};
+    }
+    /// Names what there was no room for.
+    void close() {
+        if (left_out_ > 0)
+            out_.warnings.push_back({{}, std::to_string(left_out_) + " more warnings", out_.line});
+    }
+
+private:
+    Decoded& out_;
+    std::size_t left_out_;
+};
+
+std::string at(std::string_view list, std::size_t index, std::string_view rest = {}) {
+    std::string path{list};
+    path += '[' + std::to_string(index) + ']';
+    return path += rest;
+}
+
+std::string unknown(std::string_view value, std::string_view treated) {
+    return "unknown value \"" + std::string{value.substr(0, 64)} + "\", treated as " +
+           std::string{treated};
+}
+
+template <class Value> struct Choice {
+    std::string_view text;
+    Value value;
+};
+
+/// Reads an enumeration the way kube-proxy does: what it does not know is like what it ignores.
+template <class Value> Value choose(std::string_view text, const char* path, Notes& notes,
+                                    std::initializer_list<Choice<Value>> choices) {
+    const auto& fallback = *choices.begin();
+    if (text.empty()) return fallback.value;
+    for (const auto& choice : choices)
+        if (choice.text == text) return choice.value;
+    notes.warn(path, unknown(text, fallback.text));
+    return fallback.value;
+}
+
+/// clusterIPs by the ipFamilies beside them; with no ipFamilies, by the addresses themselves.
+PerFamily<std::optional<Address>> cluster_ips(const Draft& draft, Notes& notes) {
+    PerFamily<std::optional<Address>> chosen;
+    PerFamily<bool> decided;
+    const bool named = !draft.ip_families.empty();
+    const auto count = named ? std::min(draft.cluster_ips.size(), draft.ip_families.size())
+                             : draft.cluster_ips.size();
+    for (std::size_t i = 0; i < count; ++i) {
+        const auto address = Address::parse(draft.cluster_ips[i]);
+        if (!address) {
+            notes.warn(at("spec.clusterIPs", i),
+                       "not an IP address: \"" + draft.cluster_ips[i] + '"');
+            continue;
+        }
+        const auto family = address->family();
+        if (named && draft.ip_families[i] != name(family)) {
+            notes.warn(at("spec.clusterIPs", i),
+                       address->text() + " is not of family " + draft.ip_families[i]);
+            continue;
+        }
+        if (!std::exchange(decided[family], true)) chosen[family] = *address;
+    }
+    return chosen;
+}
+
+void finish_addresses(Draft& draft, Notes& notes) {
+    auto& service = draft.service;
+    // The API server fills in the one from the other; manifests often have one of them.
+    if (draft.cluster_ips.empty() && !draft.cluster_ip.empty())
+        draft.cluster_ips.push_back(draft.cluster_ip);
+    if (draft.cluster_ip.empty() && !draft.cluster_ips.empty())
+        draft.cluster_ip = draft.cluster_ips.front();
+    service.headless = draft.cluster_ip.empty() || draft.cluster_ip == "None";
+    if (!service.headless) service.cluster_ip = cluster_ips(draft, notes);
+    for (const auto& ingress : draft.ingress)
+        if (ingress.ip && ingress.vip) service.ingress_vips.push_back(*ingress.ip);
+}
+
+Result<Object> finish_service(Draft& draft, Notes& notes) {
+    auto& service = draft.service;
+    service.name = std::move(draft.name);
+    using Type = model::ServiceType;
+    service.type = choose<Type>(draft.type, "spec.type", notes,
+                                {{"ClusterIP", Type::cluster_ip},
+                                 {"NodePort", Type::node_port},
+                                 {"LoadBalancer", Type::load_balancer},
+                                 {"ExternalName", Type::external_name}});
+    finish_addresses(draft, notes);
+    for (std::size_t i = 0; i < draft.service_ports.size(); ++i) {
+        const auto& [port, skipped] = draft.service_ports[i];
+        if (port.port == Port{}) return notes.refuse(at("spec.ports", i, ".port"), "required");
+        if (!skipped) service.ports.push_back(port);
+    }
+    if (choose<bool>(draft.session_affinity, "spec.sessionAffinity", notes,
+                     {{"None", false}, {"ClientIP", true}}))
+        // core/v1 DefaultClientIPServiceAffinitySeconds: three hours
+        service.client_ip_affinity = std::chrono::seconds{draft.affinity_seconds.value_or(10800)};
+    service.external_local = choose<bool>(draft.external_policy, "spec.externalTrafficPolicy",
+                                          notes, {{"Cluster", false}, {"Local", true}});
+    service.internal_local = choose<bool>(draft.internal_policy, "spec.internalTrafficPolicy",
+                                          notes, {{"Cluster", false}, {"Local", true}});
+    return Object{std::move(service)};
+}
+
+void finish_ports(Draft& draft, Origin origin, Notes& notes, model::EndpointSlice& slice) {
+    slice.ports.reserve(draft.slice_ports.size());
+    for (std::size_t i = 0; i < draft.slice_ports.size(); ++i) {
+        auto& port = draft.slice_ports[i];
+        if (port.skipped) continue;
+        // discovery.k8s.io/v1 defaults: an absent name is the empty one
+        if (!port.name && origin == Origin::manifest) port.name.emplace();
+        if (!port.name) notes.warn(at("ports", i, ".name"), "absent, port passed over");
+        else if (!port.port) notes.warn(at("ports", i, ".port"), "absent, port passed over");
+        else slice.ports.push_back({*port.name, port.protocol, *port.port});
+    }
+}
+
+void sort_unique(std::vector<model::Symbol>& symbols) {
+    std::ranges::sort(symbols);
+    const auto rest = std::ranges::unique(symbols);
+    symbols.erase(rest.begin(), rest.end());
+    symbols.shrink_to_fit();
+}
+
+void finish_endpoints(Draft& draft, Notes& notes, model::EndpointSlice& slice) {
+    slice.endpoints.reserve(draft.endpoints.size());
+    for (std::size_t i = 0; i < draft.endpoints.size(); ++i) {
+        auto& [endpoint, any_address, good_address] = draft.endpoints[i];
+        if (!any_address)
+            notes.warn(at("endpoints", i, ".addresses"), "empty, endpoint passed over");
+        if (!good_address) continue;
+        if (endpoint.address.family() != slice.family) {
+            notes.warn(at("endpoints", i, ".addresses[0]"), endpoint.address.text() + " is not " +
+                                                                std::string{name(slice.family)} +
+                                                                ", endpoint passed over");
+            continue;
+        }
+        sort_unique(endpoint.zone_hints);
+        sort_unique(endpoint.node_hints);
+        slice.endpoints.push_back(std::move(endpoint));
+    }
+}
+
+Result<Object> finish_slice(Draft& draft, Origin origin, Notes& notes,
+                            const std::string& api_version) {
+    if (draft.headless_label) return Object{OtherObject{api_version}};
+    if (draft.slice_service.empty()) {
+        notes.warn("metadata.labels", "no label kubernetes.io/service-name, slice passed over");
+        return Object{OtherObject{api_version}};
+    }
+    if (draft.address_type.empty()) return notes.refuse("addressType", "required");
+    if (draft.address_type != "IPv4" && draft.address_type != "IPv6") {
+        notes.warn("addressType",
+                   draft.address_type.substr(0, 64) + " is not proxied, slice passed over");
+        return Object{OtherObject{api_version}};
+    }
+    model::EndpointSlice slice;
+    slice.service = {draft.name.space, std::move(draft.slice_service)};
+    slice.name = std::move(draft.name);
+    slice.family = draft.address_type == "IPv4" ? Family::v4 : Family::v6;
+    slice.triggered = draft.triggered;
+    finish_ports(draft, origin, notes, slice);
+    finish_endpoints(draft, notes, slice);
+    return Object{std::move(slice)};
+}
+
+Result<Object> finish_node(Draft& draft, Notes& notes) {
+    auto& node = draft.node;
+    node.name = std::move(draft.name.name);
+    for (std::size_t i = 0; i < draft.node_addresses.size(); ++i) {
+        const auto& [type, text] = draft.node_addresses[i];
+        if (type != "InternalIP" && type != "ExternalIP") continue;
+        const auto address = Address::parse(text);
+        if (!address)
+            notes.warn(at("status.addresses", i, ".address"),
+                       "not an IP address, passed over: \"" + text.substr(0, 64) + '"');
+        else (type == "InternalIP" ? node.internal_ips : node.external_ips).push_back(*address);
+    }
+    if (node.pod_cidrs.empty()) node.pod_cidrs = std::move(draft.pod_cidr);
+    return Object{std::move(node)};
+}
+
+Kinds kind_of(std::string_view kind, std::string_view api_version) {
+    if (kind == "EndpointSlice") return api_version == "discovery.k8s.io/v1" ? of_slice : no_kind;
+    if (api_version != "v1") return no_kind;
+    if (kind == "Service") return of_service;
+    if (kind == "Node") return of_node;
+    return kind == "Status" ? of_status : no_kind;
+}
+
+/// What every object must say of itself. Nothing when it does.
+std::optional<Problem> unnamed(const Draft& draft, const Decoded& out, std::string_view version,
+                               Kinds kind, const Notes& notes) {
+    const auto wrong = [&](const Finding& finding) {
+        return finding.refuses && (finding.kinds & (kind == no_kind ? of_all : kind)) != 0 &&
+               (kind != no_kind || finding.kinds == of_all);
+    };
+    if (const auto first = std::ranges::find_if(draft.findings, wrong);
+        first != draft.findings.end())
+        return first->problem;
+    if (out.kind.empty()) return notes.refuse("kind", "required");
+    if (version.empty()) return notes.refuse("apiVersion", "required");
+    const bool named = (kind & (of_service | of_slice | of_node)) != 0;
+    if (named && out.name.name.empty()) return notes.refuse("metadata.name", "required");
+    return std::nullopt;
+}
+
+Result<Object> finish_kind(Draft& draft, Origin origin, Kinds kind, Notes& notes,
+                           const std::string& version) {
+    switch (kind) {
+    case of_service:
+        return finish_service(draft, notes);
+    case of_slice:
+        return finish_slice(draft, origin, notes, version);
+    case of_node:
+        return finish_node(draft, notes);
+    case of_status:
+        return Object{std::move(draft.status)};
+    case no_kind:
+    case of_all:
+        break;
+    }
+    return Object{OtherObject{version}};
+}
+
+} // namespace
+
+std::string Decoded::label() const {
+    const std::string shown = kind.empty() ? "object" : kind;
+    if (name.name.empty()) return shown;
+    return shown + ' ' + (name.space.empty() ? name.name : name.text());
+}
+
+Decoded finish(Draft&& draft, Origin origin, std::string_view list_kind,
+               std::string_view list_version) {
+    constexpr std::string_view list_suffix = "List";
+    if (draft.kind.empty() && list_kind.ends_with(list_suffix)) {
+        draft.kind = list_kind.substr(0, list_kind.size() - list_suffix.size());
+        if (draft.api_version.empty()) draft.api_version = list_version;
+    }
+    const std::string version = std::move(draft.api_version);
+    const Kinds kind = kind_of(draft.kind, version);
+    if (draft.name.space.empty() && (draft.kind == "Service" || draft.kind == "EndpointSlice"))
+        draft.name.space = "default"; // the namespace of manifests that name none
+    Decoded out{.kind = std::move(draft.kind),
+                .name = draft.name,
+                .resource_version = std::move(draft.resource_version),
+                .initial_events_end = draft.initial_events_end,
+                .line = draft.line};
+    Notes notes{out, draft.findings_left_out};
+    if (auto problem = unnamed(draft, out, version, kind, notes)) {
+        out.object = std::move(*problem);
+        return out;
+    }
+    for (auto& [kinds, refuses, problem] : draft.findings)
+        if (!refuses && (kinds & kind) != 0)
+            notes.warn(std::move(problem.path), std::move(problem.reason), problem.line);
+    out.object = finish_kind(draft, origin, kind, notes, version);
+    notes.close();
+    return out;
+}
+
+} // namespace ipvsproxy::api

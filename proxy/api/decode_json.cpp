@@ -1,0 +1,220 @@
+#include <algorithm>
+#include <boost/json/basic_parser_impl.hpp>
+
+#include "proxy/api/decode_walk.h"
+
+namespace ipvsproxy::api {
+namespace {
+
+namespace json = boost::json;
+using json::error_code;
+using json::string_view;
+
+/// Counts the lines of manifests. In lists from the API nobody asks, and counting is not free.
+class JsonPosition final : public Position {
+public:
+    explicit JsonPosition(bool counts) : counts_{counts} {}
+    std::size_t line() const override {
+        if (!counts_) return 0;
+        return lines_ + lines_to(std::clamp(at_, chunk_.data(), chunk_.data() + chunk_.size())) + 1;
+    }
+    void begin(std::string_view chunk) {
+        chunk_ = chunk;
+        at_ = chunk.data();
+    }
+    void end() {
+        if (counts_) lines_ += lines_to(chunk_.data() + chunk_.size());
+        begin({});
+    }
+    /// The parser's last token stands here, if that is within the chunk (its own buffer is not).
+    void see(string_view token) {
+        const std::less_equal<> before; // of pointers into different buffers too
+        if (before(at_, token.data()) && before(token.data(), chunk_.data() + chunk_.size()))
+            at_ = token.data();
+    }
+    void see(const char* token) { at_ = token; }
+
+private:
+    std::size_t lines_to(const char* end) const {
+        return static_cast<std::size_t>(std::count(chunk_.data(), end, '\n'));
+    }
+
+    bool counts_;
+    std::size_t lines_{}; ///< in the chunks before
+    std::string_view chunk_{};
+    const char* at_{};
+};
+
+/// Longest string or key that is looked at; what is skipped may be longer.
+constexpr std::size_t max_text = 65536;
+
+/// Boost.JSON's events to the walk's: joins strings that come in pieces.
+struct Handler {
+    static constexpr std::size_t max_object_size = static_cast<std::size_t>(-1);
+    static constexpr std::size_t max_array_size = static_cast<std::size_t>(-1);
+    static constexpr std::size_t max_key_size = std::size_t{1} << 20U;
+    static constexpr std::size_t max_string_size = std::size_t{1} << 28U;
+
+    Walk* walk{};
+    JsonPosition* position{};
+    std::string pieces{};
+
+    bool collect(bool wanted, string_view piece) {
+        if (wanted && pieces.size() + piece.size() <= max_text) pieces.append(piece);
+        else if (wanted) pieces.resize(max_text + 1); // remembered as too long
+        return true;
+    }
+    template <class Take> bool take(bool wanted, string_view last, Take take_text) {
+        if (!wanted) return true;
+        position->see(last);
+        if (pieces.empty() && last.size() <= max_text) {
+            take_text(std::string_view{last.data(), last.size()});
+            return true;
+        }
+        collect(true, last);
+        if (pieces.size() > max_text) {
+            pieces.resize(64);
+            walk->refuse("longer than 65536 bytes");
+        }
+        take_text(std::string_view{pieces});
+        pieces.clear();
+        return true;
+    }
+
+    static bool on_document_begin(error_code&) { return true; }
+    static bool on_document_end(error_code&) { return true; }
+    bool on_object_begin(error_code&) {
+        walk->begin_object();
+        return true;
+    }
+    bool on_object_end(std::size_t, error_code&) {
+        walk->end_object();
+        return true;
+    }
+    bool on_array_begin(error_code&) {
+        walk->begin_list();
+        return true;
+    }
+    bool on_array_end(std::size_t, error_code&) {
+        walk->end_list();
+        return true;
+    }
+    bool on_key_part(string_view text, std::size_t, error_code&) {
+        return collect(walk->wants_key(), text);
+    }
+    bool on_key(string_view text, std::size_t, error_code&) {
+        return take(walk->wants_key(), text, [this](std::string_view key) { walk->key(key); });
+    }
+    bool on_string_part(string_view text, std::size_t, error_code&) {
+        return collect(walk->wants_value(), text);
+    }
+    bool on_string(string_view text, std::size_t, error_code&) {
+        if (!walk->wants_value()) {
+            walk->text({});
+            return true;
+        }
+        return take(true, text, [this](std::string_view value) { walk->text(value); });
+    }
+    static bool on_number_part(string_view, error_code&) { return true; }
+    bool on_int64(std::int64_t value, string_view, error_code&) {
+        walk->integer(value);
+        return true;
+    }
+    bool on_uint64(std::uint64_t, string_view, error_code&) {
+        walk->number(); // past the greatest int64: no field goes there
+        return true;
+    }
+    bool on_double(double, string_view, error_code&) {
+        walk->number();
+        return true;
+    }
+    bool on_bool(bool value, error_code&) {
+        walk->boolean(value);
+        return true;
+    }
+    bool on_null(error_code&) {
+        walk->null();
+        return true;
+    }
+    static bool on_comment_part(string_view, error_code&) { return true; }
+    static bool on_comment(string_view, error_code&) { return true; }
+};
+
+json::parse_options options() {
+    json::parse_options chosen;
+    chosen.max_depth = 256; // the parser recurses; no Kubernetes object is a tenth as deep
+    return chosen;
+}
+
+} // namespace
+
+struct JsonDecoder::Parts {
+    Parts(Receiver receiver, Origin origin)
+        : position{origin == Origin::manifest}, walk{std::move(receiver), origin, position} {
+        parser.handler().walk = &walk;
+        parser.handler().position = &position;
+    }
+    Problem broken(const error_code& error) {
+        return {walk.path(), "not JSON: " + error.message(), position.line()};
+    }
+
+    JsonPosition position;
+    Walk walk;
+    json::basic_parser<Handler> parser{options()};
+    bool within{}; ///< a value has begun and not ended
+    std::optional<Problem> problem{};
+};
+
+JsonDecoder::JsonDecoder(Receiver receiver, Origin origin)
+    : parts_{std::make_unique<Parts>(std::move(receiver), origin)} {}
+JsonDecoder::JsonDecoder(JsonDecoder&&) noexcept = default;
+JsonDecoder& JsonDecoder::operator=(JsonDecoder&&) noexcept = default;
+JsonDecoder::~JsonDecoder() = default;
+
+std::optional<Problem> JsonDecoder::feed(std::string_view bytes) {
+    auto& [position, walk, parser, within, problem] = *parts_;
+    if (problem) return problem;
+    position.begin(bytes);
+    while (!bytes.empty()) {
+        if (!within) {
+            const auto next = bytes.find_first_not_of(" \t\r\n");
+            if (next == std::string_view::npos) break;
+            bytes.remove_prefix(next);
+            position.see(bytes.data());
+            parser.reset();
+            within = true;
+        }
+        error_code error;
+        const auto taken = parser.write_some(true, bytes.data(), bytes.size(), error);
+        if (error) {
+            position.see(bytes.data() + std::min(taken, bytes.size()));
+            return problem = parts_->broken(error);
+        }
+        bytes.remove_prefix(taken);
+        within = !parser.done();
+    }
+    position.end();
+    return std::nullopt;
+}
+
+std::optional<Problem> JsonDecoder::finish() {
+    auto& [position, walk, parser, within, problem] = *parts_;
+    if (problem || !within) return problem;
+    error_code error;
+    parser.write_some(false, "", 0, error);
+    if (error) return problem = parts_->broken(error);
+    within = false;
+    return std::nullopt;
+}
+
+const std::optional<ListEnd>& JsonDecoder::list_end() const {
+    return parts_->walk.list_end();
+}
+
+std::optional<Problem> decode_json(std::string_view text, const Receiver& receiver, Origin origin) {
+    JsonDecoder decoder{receiver, origin};
+    if (auto problem = decoder.feed(text)) return problem;
+    return decoder.finish();
+}
+
+} // namespace ipvsproxy::api

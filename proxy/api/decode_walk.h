@@ -1,0 +1,76 @@
+// Follows the fields of decode_fields.h through the events of a JSON or YAML parser.
+#pragma once
+
+#include "proxy/api/decode_fields.h"
+
+namespace ipvsproxy::api {
+
+/// Knows how far the parser is. Asked only when there is something to say.
+class Position {
+public:
+    virtual ~Position() = default;
+    /// From 1; 0 when lines are not counted.
+    virtual std::size_t line() const = 0;
+};
+
+/// Takes one parser's events and hands out the objects they make. Unknown subtrees cost a counter.
+class Walk {
+public:
+    Walk(Receiver receiver, Origin origin, const Position& position);
+
+    void begin_object();
+    void end_object();
+    void begin_list();
+    void end_list();
+    void key(std::string_view key);
+    void text(std::string_view value);
+    void integer(std::int64_t value);
+    /// A number that no field takes: with a fraction, or out of range.
+    void number();
+    void boolean(bool value);
+    void null();
+    /// Something the parser read that no object may hold here.
+    void refuse(const char* reason);
+
+    /// Whether the value, or key, that comes next is looked at at all.
+    bool wants_value() const noexcept;
+    bool wants_key() const noexcept { return skip_ == 0; }
+    /// Where in the object the parser is ("spec.ports[0].port").
+    std::string path() const;
+    const std::optional<ListEnd>& list_end() const noexcept { return list_end_; }
+
+private:
+    struct Level {
+        std::span<const Field> fields{}; ///< of an object
+        const Field* list{};             ///< of a list; its elements are the values
+        const Field* current{}; ///< of an object: the field whose value comes next, if read
+        std::size_t index{};    ///< of a list: elements so far
+        std::uint64_t seen{};   ///< of an object: the fields that came
+    };
+    static constexpr std::size_t max_elements = 20000; ///< of one list within an object
+    static constexpr std::size_t max_findings = 32;    ///< kept of one object
+
+    const Field* expected();
+    void enter(Level level);
+    void begin_draft(bool item);
+    void end_draft();
+    void end_root();
+    void wrong_type(const Field& field);
+    void judge(const Field& field, const Verdict& verdict, std::string_view value);
+    void note(Kinds kinds, bool refuses, std::string reason);
+    void scalar(Shape shape);
+
+    Receiver receiver_;
+    Origin origin_;
+    const Position& position_;
+    std::vector<Level> levels_{};
+    std::size_t skip_{}; ///< containers that are open and not looked at
+    std::size_t base_{}; ///< the level of the object being read
+    bool in_item_{}, any_items_{};
+    Draft root_{}, item_{};
+    std::vector<Draft> waiting_{}; ///< items, until the list has said its kind
+    std::optional<Draft> event_object_{};
+    std::optional<ListEnd> list_end_{};
+};
+
+} // namespace ipvsproxy::api

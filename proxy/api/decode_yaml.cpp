@@ -1,0 +1,171 @@
+#include <charconv>
+#include <regex>
+#include <sstream>
+#include <yaml-cpp/eventhandler.h>
+#include <yaml-cpp/exceptions.h>
+#include <yaml-cpp/parser.h>
+
+#include "proxy/api/decode_walk.h"
+
+namespace ipvsproxy::api {
+namespace {
+
+constexpr std::size_t max_size = std::size_t{64} << 20U; ///< of a text; yaml-cpp is not fast
+
+enum class Scalar : std::uint8_t { text, integer, number, yes, no, null };
+struct Resolved {
+    Scalar type;
+    std::int64_t integer{};
+};
+
+constexpr bool only(std::string_view text, std::string_view allowed) {
+    return !text.empty() && text.find_first_not_of(allowed) == std::string_view::npos;
+}
+
+Resolved integer(std::string_view digits, int base) {
+    std::int64_t value{};
+    const auto* end = digits.data() + digits.size();
+    const auto [stopped, error] = std::from_chars(digits.data(), end, value, base);
+    if (error != std::errc{} || stopped != end) return {Scalar::number};
+    return {Scalar::integer, value};
+}
+
+bool is_fraction(const std::string& text) {
+    static const std::regex fraction{
+        R"([-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN))"};
+    constexpr std::size_t longest = 64; // std::regex recurses with the length
+    return text.size() <= longest && std::regex_match(text, fraction);
+}
+
+/// The core schema of YAML 1.2 (10.3.2): "yes" and "on" are strings, 010 is ten.
+Resolved resolve(const std::string& text) {
+    constexpr std::string_view decimal = "0123456789";
+    if (text == "true" || text == "True" || text == "TRUE") return {Scalar::yes};
+    if (text == "false" || text == "False" || text == "FALSE") return {Scalar::no};
+    if (text.empty() || text == "~" || text == "null" || text == "Null" || text == "NULL")
+        return {Scalar::null};
+    const std::string_view all = text;
+    if (only(all, decimal)) return integer(all, 10);
+    if (all[0] == '-' && only(all.substr(1), decimal)) return integer(all, 10);
+    if (all[0] == '+' && only(all.substr(1), decimal)) return integer(all.substr(1), 10);
+    if (all.starts_with("0o") && only(all.substr(2), "01234567")) return integer(all.substr(2), 8);
+    if (all.starts_with("0x") && only(all.substr(2), "0123456789abcdefABCDEF"))
+        return integer(all.substr(2), 16);
+    return {is_fraction(text) ? Scalar::number : Scalar::text};
+}
+
+/// yaml-cpp's events to the walk's: tells keys from values and gives plain scalars their types.
+class Handler final : public YAML::EventHandler, public Position {
+public:
+    Handler(const Receiver& receiver, Origin origin) : walk_{receiver, origin, *this} {}
+
+    std::size_t line() const override { return line_; }
+    const Walk& walk() const { return walk_; }
+
+    void OnDocumentStart(const YAML::Mark&) override {} // its mark is not the first value's
+    void OnDocumentEnd() override {}
+
+    void OnNull(const YAML::Mark& mark, YAML::anchor_t) override {
+        see(mark);
+        if (!is_key("null")) walk_.null();
+    }
+    void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
+        see(mark);
+        if (expects_key()) throw YAML::ParserException(mark, "a key must be a string");
+        done();
+        if (walk_.wants_value()) walk_.refuse("YAML aliases are not read");
+        walk_.null();
+    }
+    void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t,
+                  const std::string& value) override {
+        see(mark);
+        if (is_key(value)) return;
+        constexpr std::string_view core = "tag:yaml.org,2002:";
+        const bool typed = tag == "?" || (tag.starts_with(core) && !tag.ends_with(":str"));
+        const auto [type, integer] = typed ? resolve(value) : Resolved{Scalar::text};
+        switch (type) {
+        case Scalar::text:
+            return walk_.text(value);
+        case Scalar::integer:
+            return walk_.integer(integer);
+        case Scalar::number:
+            return walk_.number();
+        case Scalar::yes:
+            return walk_.boolean(true);
+        case Scalar::no:
+            return walk_.boolean(false);
+        case Scalar::null:
+            return walk_.null();
+        }
+    }
+    void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t,
+                         YAML::EmitterStyle::value) override {
+        open(mark, Container::list);
+        walk_.begin_list();
+    }
+    void OnSequenceEnd() override {
+        containers_.pop_back();
+        walk_.end_list();
+    }
+    void OnMapStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t,
+                    YAML::EmitterStyle::value) override {
+        open(mark, Container::key);
+        walk_.begin_object();
+    }
+    void OnMapEnd() override {
+        containers_.pop_back();
+        walk_.end_object();
+    }
+
+private:
+    enum class Container : std::uint8_t { list, key, value }; ///< what comes next in it
+
+    void see(const YAML::Mark& mark) { line_ = static_cast<std::size_t>(mark.line) + 1; }
+    bool expects_key() const {
+        return !containers_.empty() && containers_.back() == Container::key;
+    }
+    /// A value begins: after it a map has a key again.
+    void done() {
+        if (!containers_.empty() && containers_.back() == Container::value)
+            containers_.back() = Container::key;
+    }
+    bool is_key(const std::string& text) {
+        if (!expects_key()) {
+            done();
+            return false;
+        }
+        containers_.back() = Container::value;
+        walk_.key(text);
+        if (text == "<<") walk_.refuse("YAML merge keys are not read");
+        return true;
+    }
+    void open(const YAML::Mark& mark, Container container) {
+        see(mark);
+        if (expects_key()) throw YAML::ParserException(mark, "a key must be a string");
+        done();
+        containers_.push_back(container);
+    }
+
+    std::size_t line_{};
+    std::vector<Container> containers_{};
+    Walk walk_;
+};
+
+} // namespace
+
+std::optional<Problem> decode_yaml(std::string_view text, const Receiver& receiver, Origin origin) {
+    if (text.size() > max_size) return Problem{{}, "larger than 64 MiB"};
+    std::istringstream in{std::string{text}};
+    Handler handler{receiver, origin};
+    try {
+        YAML::Parser parser{in};
+        while (parser.HandleNextDocument(handler)) {
+        }
+    } catch (const YAML::Exception& error) { // the library's only way to say so
+        return Problem{handler.walk().path(), "not YAML: " + error.msg,
+                       static_cast<std::size_t>(error.mark.line) + 1};
+    }
+    return std::nullopt;
+}
+
+} // namespace ipvsproxy::api
