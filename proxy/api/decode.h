@@ -49,11 +49,11 @@ enum class Event : std::uint8_t { none, added, modified, deleted, bookmark, erro
 /// One object of the input, whole or refused.
 struct Decoded {
     Event event{Event::none};
-    std::string kind{};           ///< "Service"; in typed lists it is the list's, less "List"
-    model::ObjectName name{};     ///< known also of refused objects, where they say it
+    std::string kind{};             ///< "Service"; in typed lists it is the list's, less "List"
+    model::ObjectName name{};       ///< known also of refused objects, where they say it
     std::string resource_version{}; ///< metadata.resourceVersion; a bookmark's too
-    bool initial_events_end{};    ///< the bookmark that ends the initial list of a watch
-    std::size_t line{};           ///< where the object begins, from 1; 0 when not known
+    bool initial_events_end{};      ///< the bookmark that ends the initial list of a watch
+    std::size_t line{};             ///< where its first key stands, from 1; 0 when not known
     Result<Object> object{Object{OtherObject{}}};
     std::vector<Problem> warnings{}; ///< what was passed over in an object that is good otherwise
     /// `Service default/web`, `Node n1`; `Service` when it has no name.

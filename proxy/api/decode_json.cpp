@@ -10,29 +10,29 @@ namespace json = boost::json;
 using json::error_code;
 using json::string_view;
 
-/// Counts the lines of manifests. In lists from the API nobody asks, and counting is not free.
+/// The line of the last token seen. Counts in manifests only: in lists from the API nobody asks,
+/// and counting is not free.
 class JsonPosition final : public Position {
 public:
     explicit JsonPosition(bool counts) : counts_{counts} {}
     std::size_t line() const override {
-        if (!counts_) return 0;
-        return lines_ + lines_to(std::clamp(at_, chunk_.data(), chunk_.data() + chunk_.size())) + 1;
+        return counts_ && at_ != nullptr ? lines_ + lines_to(at_) + 1 : seen_line_;
     }
-    void begin(std::string_view chunk) {
-        chunk_ = chunk;
-        at_ = chunk.data();
-    }
+    void begin(std::string_view chunk) { chunk_ = chunk; }
     void end() {
-        if (counts_) lines_ += lines_to(chunk_.data() + chunk_.size());
-        begin({});
+        if (!counts_) return;
+        seen_line_ = line();
+        lines_ += lines_to(chunk_.data() + chunk_.size());
+        at_ = nullptr;
     }
-    /// The parser's last token stands here, if that is within the chunk (its own buffer is not).
+    /// A token that stands in the chunk, or in a buffer of the parser's: then its place is not
+    /// known.
     void see(string_view token) {
-        const std::less_equal<> before; // of pointers into different buffers too
-        if (before(at_, token.data()) && before(token.data(), chunk_.data() + chunk_.size()))
+        const std::less_equal<> before; // for pointers into different buffers too
+        if (before(chunk_.data(), token.data()) &&
+            before(token.data(), chunk_.data() + chunk_.size()))
             at_ = token.data();
     }
-    void see(const char* token) { at_ = token; }
 
 private:
     std::size_t lines_to(const char* end) const {
@@ -41,8 +41,9 @@ private:
 
     bool counts_;
     std::size_t lines_{}; ///< in the chunks before
+    std::size_t seen_line_{};
     std::string_view chunk_{};
-    const char* at_{};
+    const char* at_{}; ///< in the chunk; nothing when nothing was seen there yet
 };
 
 /// Longest string or key that is looked at; what is skipped may be longer.
@@ -116,7 +117,8 @@ struct Handler {
         return take(true, text, [this](std::string_view value) { walk->text(value); });
     }
     static bool on_number_part(string_view, error_code&) { return true; }
-    bool on_int64(std::int64_t value, string_view, error_code&) {
+    bool on_int64(std::int64_t value, string_view last, error_code&) {
+        if (walk->wants_value()) position->see(last);
         walk->integer(value);
         return true;
     }
@@ -180,14 +182,14 @@ std::optional<Problem> JsonDecoder::feed(std::string_view bytes) {
             const auto next = bytes.find_first_not_of(" \t\r\n");
             if (next == std::string_view::npos) break;
             bytes.remove_prefix(next);
-            position.see(bytes.data());
+            position.see({bytes.data(), 1});
             parser.reset();
             within = true;
         }
         error_code error;
         const auto taken = parser.write_some(true, bytes.data(), bytes.size(), error);
         if (error) {
-            position.see(bytes.data() + std::min(taken, bytes.size()));
+            position.see({bytes.data() + std::min(taken, bytes.size()), 0});
             return problem = parts_->broken(error);
         }
         bytes.remove_prefix(taken);

@@ -114,6 +114,10 @@ void Walk::end_list() {
 
 void Walk::key(std::string_view key) {
     if (skip_ > 0) return;
+    if (origin_ == Origin::manifest && levels_.size() == base_ + 1) {
+        auto& draft = in_item_ ? item_ : root_;
+        if (draft.line == 0) draft.line = position_.line();
+    }
     auto& level = levels_.back();
     const auto found = std::ranges::find(level.fields, key, &Field::key);
     if (found == level.fields.end()) {
@@ -204,7 +208,6 @@ void Walk::begin_draft(bool item) {
     base_ = levels_.size();
     auto& draft = item ? item_ : root_;
     draft = {};
-    draft.line = position_.line();
     if (item) return;
     any_items_ = false;
     waiting_.clear();
