@@ -22,7 +22,9 @@ constexpr std::array<NamedType, 5> types{{
 
 } // namespace
 
-std::string_view name(Type type) noexcept { return types.at(static_cast<std::size_t>(type)).name; }
+std::string_view name(Type type) noexcept {
+    return types.at(static_cast<std::size_t>(type)).name;
+}
 
 std::optional<Type> parse_type(std::string_view text) noexcept {
     for (const auto& known : types)

@@ -16,7 +16,13 @@
 namespace ipvsproxy::ipset {
 
 /// The set types used, by their kernel names (ip_set_hash_ipport.c and so on).
-enum class Type : std::uint8_t { hash_ip, hash_ip_port, hash_ip_port_ip, hash_ip_port_net, bitmap_port };
+enum class Type : std::uint8_t {
+    hash_ip,
+    hash_ip_port,
+    hash_ip_port_ip,
+    hash_ip_port_net,
+    bitmap_port
+};
 
 /// "hash:ip,port" …
 std::string_view name(Type type) noexcept;
