@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include "ipset/error.h"
+#include "ipset/kernel_table.h"
 #include "tests/ipset/entries.h"
 
 namespace ipvsproxy::ipset::test {
@@ -66,6 +67,32 @@ TEST_CASE("ipset's own errors are told in words, with their number", "[ipset]") 
         CHECK_FALSE(error_from(number).message().starts_with("refused"));
     for (int number = 4352; number <= 4357; ++number)
         CHECK_FALSE(error_from(number).message().starts_with("refused"));
+}
+
+TEST_CASE("small sets have the default number of buckets, large ones are presized", "[ipset]") {
+    CHECK(hash_size_for(0) == 1024);
+    CHECK(hash_size_for(2048) == 1024);
+    CHECK(hash_size_for(2049) == 2048);
+    CHECK(hash_size_for(50000) == 32768);
+    CHECK(hash_size_for(65536) == 32768);
+    CHECK(hash_size_for(~std::size_t{0}) == 1 << 23);
+}
+
+TEST_CASE("the set built beside another has a name of its own that fits", "[ipset]") {
+    const auto name = temporary_name("KUBE-6-LOAD-BALANCER-SOURCE-CID");
+    CHECK(name.size() == 22);
+    CHECK(name.starts_with(temporary_prefix));
+    CHECK(name == temporary_name("KUBE-6-LOAD-BALANCER-SOURCE-CID"));
+    CHECK(name != temporary_name("KUBE-6-LOAD-BALANCER-SOURCE-IP"));
+}
+
+TEST_CASE("of the kernel's revisions the newest that libipset knows is taken", "[ipset]") {
+    CHECK(choose_revision(Type::hash_ip_port, Family::v4, {0, 1}) == 1);
+    CHECK(choose_revision(Type::bitmap_port, Family::v4, {0, 255}) >= 3);
+    CHECK(choose_revision(Type::hash_ip_port, Family::v6, {0, 255}) < 255);
+    CHECK(choose_revision(Type::hash_ip_port, Family::v4, {250, 255}) == std::nullopt);
+    for (const auto& spec : all_specs())
+        CHECK(choose_revision(spec.type, spec.family, {0, 255}).has_value());
 }
 
 } // namespace
