@@ -1,4 +1,5 @@
-// What can be configured: KubeProxyConfiguration v1alpha1 (kubeproxy.config.k8s.io), field by field, as written.
+// What can be configured: KubeProxyConfiguration v1alpha1 (kubeproxy.config.k8s.io), field by
+// field, as written.
 #pragma once
 
 #include <chrono>
@@ -85,6 +86,11 @@ struct LogStream {
     friend bool operator==(const LogStream&, const LogStream&) = default;
 };
 
+struct LogOptions {
+    LogStream json{}, text{};
+    friend bool operator==(const LogOptions&, const LogOptions&) = default;
+};
+
 struct VmoduleItem {
     std::string file_pattern{};
     std::uint32_t verbosity{};
@@ -95,7 +101,7 @@ struct VmoduleItem {
 struct Logging {
     Duration flush_frequency{std::chrono::seconds{5}}; ///< accepted; every line is written at once
     std::string format{"text"};
-    LogStream json{}, text{}; ///< options.json, options.text
+    LogOptions options{};
     std::uint32_t verbosity{};
     std::vector<VmoduleItem> vmodule{};
     friend bool operator==(const Logging&, const Logging&) = default;

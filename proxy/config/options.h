@@ -21,7 +21,12 @@ struct Problem {
 };
 template <class T> using Result = boost::system::result<T, Problem>;
 
-enum class LocalMode : std::uint8_t { cluster_cidr, node_cidr, bridge_interface, interface_name_prefix };
+enum class LocalMode : std::uint8_t {
+    cluster_cidr,
+    node_cidr,
+    bridge_interface,
+    interface_name_prefix
+};
 enum class IptablesBackend : std::uint8_t { automatic, legacy, nft };
 enum class LogFormat : std::uint8_t { text, json };
 
