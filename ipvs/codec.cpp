@@ -1,0 +1,259 @@
+#include "ipvs/codec.h"
+
+#include <linux/genetlink.h>
+#include <linux/ip_vs.h>
+#include <netinet/in.h>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <limits>
+
+namespace ipvsproxy::ipvs {
+
+using netlink::AttributeReader;
+using netlink::AttributeWriter;
+using netlink::Bytes;
+using netlink::Messages;
+
+static_assert(static_cast<int>(Command::new_service) == IPVS_CMD_NEW_SERVICE);
+static_assert(static_cast<int>(Command::set_service) == IPVS_CMD_SET_SERVICE);
+static_assert(static_cast<int>(Command::del_service) == IPVS_CMD_DEL_SERVICE);
+static_assert(static_cast<int>(Command::new_destination) == IPVS_CMD_NEW_DEST);
+static_assert(static_cast<int>(Command::set_destination) == IPVS_CMD_SET_DEST);
+static_assert(static_cast<int>(Command::del_destination) == IPVS_CMD_DEL_DEST);
+static_assert(flag_persistent == IP_VS_SVC_F_PERSISTENT);
+static_assert(flag_one_packet == IP_VS_SVC_F_ONEPACKET);
+static_assert(flag_scheduler_1 == IP_VS_SVC_F_SCHED1);
+static_assert(flag_scheduler_2 == IP_VS_SVC_F_SCHED2);
+static_assert(flag_scheduler_3 == IP_VS_SVC_F_SCHED3);
+
+namespace {
+
+AttributeWriter begin(Messages& out, std::uint16_t family, int command) {
+    return out.begin(family, 0,
+                     genlmsghdr{.cmd = static_cast<std::uint8_t>(command),
+                                .version = IPVS_GENL_VERSION,
+                                .reserved = 0});
+}
+
+std::uint16_t address_family(Family family) noexcept {
+    return family == Family::v4 ? AF_INET : AF_INET6;
+}
+
+std::optional<Family> known_family(std::uint16_t number) noexcept {
+    if (number == AF_INET) return Family::v4;
+    if (number == AF_INET6) return Family::v6;
+    return {};
+}
+
+std::optional<Protocol> known_protocol(std::uint16_t number) noexcept {
+    for (const Protocol each : {Protocol::tcp, Protocol::udp, Protocol::sctp})
+        if (static_cast<std::uint16_t>(each) == number) return each;
+    return {};
+}
+
+/// How many of the first bits of a client's address name the client: for IPv4 the mask itself
+/// (__be32), for IPv6 its length.
+std::uint32_t netmask(Family family, std::uint8_t prefix) noexcept {
+    if (family == Family::v6) return prefix;
+    const std::uint32_t bits = std::min<std::uint32_t>(prefix, 32);
+    return bits == 0 ? 0 : htonl(std::numeric_limits<std::uint32_t>::max() << (32 - bits));
+}
+
+std::uint8_t persistence_prefix(Family family, std::uint32_t netmask) noexcept {
+    if (family == Family::v4) return static_cast<std::uint8_t>(std::popcount(netmask));
+    return static_cast<std::uint8_t>(std::min<std::uint32_t>(netmask, 128));
+}
+
+void put_service_key(AttributeWriter& out, const ServiceKey& key) {
+    out.u16(IPVS_SVC_ATTR_AF, address_family(key.address.family()));
+    out.u16(IPVS_SVC_ATTR_PROTOCOL, static_cast<std::uint16_t>(key.protocol));
+    out.bytes(IPVS_SVC_ATTR_ADDR, key.address.bytes());
+    out.be16(IPVS_SVC_ATTR_PORT, key.port.value);
+}
+
+void put_named_service(AttributeWriter& out, const ServiceKey& key) {
+    const std::size_t nested = out.begin_nested(IPVS_CMD_ATTR_SERVICE);
+    put_service_key(out, key);
+    out.end_nested(nested);
+}
+
+void put_service_spec(AttributeWriter& out, const ServiceOperation& operation) {
+    const ServiceSpec& spec = *operation.spec;
+    out.string(IPVS_SVC_ATTR_SCHED_NAME, operation.scheduler);
+    if (!spec.persistence_engine.empty())
+        out.string(IPVS_SVC_ATTR_PE_NAME, spec.persistence_engine);
+    // With every bit in the mask, flags that are not wanted are cleared.
+    const ip_vs_flags flags{.flags = spec.flags, .mask = ~std::uint32_t{}};
+    out.bytes(IPVS_SVC_ATTR_FLAGS, netlink::bytes_of(flags));
+    out.u32(IPVS_SVC_ATTR_TIMEOUT, spec.timeout_seconds);
+    out.u32(IPVS_SVC_ATTR_NETMASK,
+            netmask(operation.key->address.family(), spec.persistence_prefix));
+}
+
+void put(Messages& messages, std::uint16_t family, const ServiceOperation& operation) {
+    AttributeWriter out = begin(messages, family, static_cast<int>(operation.command));
+    const std::size_t nested = out.begin_nested(IPVS_CMD_ATTR_SERVICE);
+    put_service_key(out, *operation.key);
+    if (operation.spec != nullptr) put_service_spec(out, operation);
+    out.end_nested(nested);
+    messages.finish();
+}
+
+void put(Messages& messages, std::uint16_t family, const DestinationOperation& operation) {
+    const DestinationKey& key = *operation.key;
+    AttributeWriter out = begin(messages, family, static_cast<int>(operation.command));
+    put_named_service(out, key.service);
+    const std::size_t nested = out.begin_nested(IPVS_CMD_ATTR_DEST);
+    out.bytes(IPVS_DEST_ATTR_ADDR, key.address.bytes());
+    out.be16(IPVS_DEST_ATTR_PORT, key.port.value);
+    out.u16(IPVS_DEST_ATTR_ADDR_FAMILY, address_family(key.address.family()));
+    if (operation.spec != nullptr) {
+        const DestinationSpec& spec = *operation.spec;
+        out.u32(IPVS_DEST_ATTR_FWD_METHOD, static_cast<std::uint32_t>(spec.forward));
+        out.u32(IPVS_DEST_ATTR_WEIGHT, static_cast<std::uint32_t>(spec.weight));
+        out.u32(IPVS_DEST_ATTR_U_THRESH, spec.upper_threshold);
+        out.u32(IPVS_DEST_ATTR_L_THRESH, spec.lower_threshold);
+    }
+    out.end_nested(nested);
+    messages.finish();
+}
+
+/// The attributes below one attribute of the first level; nothing when something is cut off.
+std::optional<AttributeReader> nested(Bytes payload, std::uint16_t type) {
+    if (payload.size() < sizeof(genlmsghdr)) return {};
+    const AttributeReader all{payload.subspan(sizeof(genlmsghdr))};
+    const auto inner = all.nested(type);
+    if (!inner || !all.whole() || !inner->whole()) return {};
+    return inner;
+}
+
+/// The kernel answers with 16 bytes for IPv4 too, of which the first 4 count.
+std::optional<Address> address(const AttributeReader& in, std::uint16_t type, Family family) {
+    const auto bytes = in.bytes(type);
+    const std::size_t size = family == Family::v4 ? 4 : 16;
+    if (!bytes || bytes->size() < size) return {};
+    return Address::from_bytes(bytes->first(size));
+}
+
+std::optional<ServiceSpec> decode_service_spec(const AttributeReader& in, Family family) {
+    const auto scheduler = in.string(IPVS_SVC_ATTR_SCHED_NAME);
+    const auto flag_bytes = in.bytes(IPVS_SVC_ATTR_FLAGS);
+    const auto flags = flag_bytes ? netlink::structure<ip_vs_flags>(*flag_bytes) : std::nullopt;
+    const auto timeout = in.u32(IPVS_SVC_ATTR_TIMEOUT);
+    const auto mask = in.u32(IPVS_SVC_ATTR_NETMASK);
+    if (!scheduler || !flags || !timeout || !mask) return {};
+    if ((flags->flags & IP_VS_SVC_F_HASHED) == 0) return {};
+    return ServiceSpec{.scheduler = std::string{*scheduler},
+                       .flags = flags->flags & ~std::uint32_t{IP_VS_SVC_F_HASHED},
+                       .timeout_seconds = *timeout,
+                       .persistence_prefix = persistence_prefix(family, *mask),
+                       .persistence_engine =
+                           std::string{in.string(IPVS_SVC_ATTR_PE_NAME).value_or("")}};
+}
+
+std::optional<DestinationSpec> decode_destination_spec(const AttributeReader& in) {
+    const auto forward = in.u32(IPVS_DEST_ATTR_FWD_METHOD);
+    const auto weight = in.u32(IPVS_DEST_ATTR_WEIGHT);
+    const auto upper = in.u32(IPVS_DEST_ATTR_U_THRESH);
+    const auto lower = in.u32(IPVS_DEST_ATTR_L_THRESH);
+    if (!forward || !weight || !upper || !lower) return {};
+    return DestinationSpec{.forward = static_cast<Forward>(*forward & IP_VS_CONN_F_FWD_MASK),
+                           .weight = static_cast<std::int32_t>(*weight),
+                           .upper_threshold = *upper,
+                           .lower_threshold = *lower};
+}
+
+} // namespace
+
+void put_operation(Messages& out, std::uint16_t family, const Operation& operation) {
+    std::visit([&](const auto& each) { put(out, family, each); }, operation);
+}
+
+void put_services_query(Messages& out, std::uint16_t family) {
+    begin(out, family, IPVS_CMD_GET_SERVICE);
+    out.finish();
+}
+
+void put_destinations_query(Messages& out, std::uint16_t family, const ServiceKey& service) {
+    AttributeWriter writer = begin(out, family, IPVS_CMD_GET_DEST);
+    put_named_service(writer, service);
+    out.finish();
+}
+
+void put_timeouts_query(Messages& out, std::uint16_t family) {
+    begin(out, family, IPVS_CMD_GET_CONFIG);
+    out.finish();
+}
+
+void put_timeouts(Messages& out, std::uint16_t family, const Timeouts& timeouts) {
+    const auto seconds = [](std::chrono::seconds value) {
+        constexpr std::int64_t most = std::numeric_limits<std::uint32_t>::max();
+        return static_cast<std::uint32_t>(std::clamp<std::int64_t>(value.count(), 0, most));
+    };
+    AttributeWriter writer = begin(out, family, IPVS_CMD_SET_CONFIG);
+    writer.u32(IPVS_CMD_ATTR_TIMEOUT_TCP, seconds(timeouts.tcp));
+    writer.u32(IPVS_CMD_ATTR_TIMEOUT_TCP_FIN, seconds(timeouts.tcp_fin));
+    writer.u32(IPVS_CMD_ATTR_TIMEOUT_UDP, seconds(timeouts.udp));
+    out.finish();
+}
+
+bool decode_service(Bytes payload, Services& out) {
+    const auto in = nested(payload, IPVS_CMD_ATTR_SERVICE);
+    if (!in) return false;
+    const auto number = in->u16(IPVS_SVC_ATTR_AF);
+    const auto family = number ? known_family(*number) : std::nullopt;
+    if (!family) return false;
+    if (in->u32(IPVS_SVC_ATTR_FWMARK)) return true;
+    const auto protocol_number = in->u16(IPVS_SVC_ATTR_PROTOCOL);
+    const auto protocol = protocol_number ? known_protocol(*protocol_number) : std::nullopt;
+    const auto vip = address(*in, IPVS_SVC_ATTR_ADDR, *family);
+    const auto port = in->be16(IPVS_SVC_ATTR_PORT);
+    auto spec = decode_service_spec(*in, *family);
+    if (!protocol || !vip || !port || !spec) return false;
+    if (vip->family() == *family)
+        out.insert_or_assign(ServiceKey{*vip, Port{*port}, *protocol}, std::move(*spec));
+    return true;
+}
+
+bool decode_destination(Bytes payload, const ServiceKey& service, ObservedDestinations& out) {
+    const auto in = nested(payload, IPVS_CMD_ATTR_DEST);
+    if (!in) return false;
+    // Kernels before 3.18 do not say the family: it is the virtual server's.
+    const auto family = known_family(
+        in->u16(IPVS_DEST_ATTR_ADDR_FAMILY).value_or(address_family(service.address.family())));
+    if (!family) return false;
+    const auto server = address(*in, IPVS_DEST_ATTR_ADDR, *family);
+    const auto port = in->be16(IPVS_DEST_ATTR_PORT);
+    const auto spec = decode_destination_spec(*in);
+    if (!server || !port || !spec) return false;
+    if (server->family() != *family) return true;
+    const DestinationStatus status{
+        .active_connections = in->u32(IPVS_DEST_ATTR_ACTIVE_CONNS).value_or(0),
+        .inactive_connections = in->u32(IPVS_DEST_ATTR_INACT_CONNS).value_or(0),
+        .persistent_connections = in->u32(IPVS_DEST_ATTR_PERSIST_CONNS).value_or(0)};
+    add_destination(out, {service, *server, Port{*port}}, *spec, status);
+    return true;
+}
+
+std::optional<Timeouts> decode_timeouts(Bytes payload) {
+    if (payload.size() < sizeof(genlmsghdr)) return {};
+    const AttributeReader in{payload.subspan(sizeof(genlmsghdr))};
+    if (!in.whole()) return {};
+    const auto seconds = [&in](std::uint16_t type) {
+        return std::chrono::seconds{in.u32(type).value_or(0)};
+    };
+    return Timeouts{.tcp = seconds(IPVS_CMD_ATTR_TIMEOUT_TCP),
+                    .tcp_fin = seconds(IPVS_CMD_ATTR_TIMEOUT_TCP_FIN),
+                    .udp = seconds(IPVS_CMD_ATTR_TIMEOUT_UDP)};
+}
+
+void add_destination(ObservedDestinations& out, const DestinationKey& key,
+                     const DestinationSpec& spec, const DestinationStatus& status) {
+    out.specs.insert_or_assign(out.specs.end(), key, spec);
+    if (status == DestinationStatus{}) out.busy.erase(key);
+    else out.busy.insert_or_assign(key, status);
+}
+
+} // namespace ipvsproxy::ipvs

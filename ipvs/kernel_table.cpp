@@ -1,0 +1,134 @@
+#include "ipvs/kernel_table.h"
+
+#include <linux/ip_vs.h>
+#include <linux/netlink.h>
+
+#include <cerrno>
+
+#include "ipvs/codec.h"
+
+namespace ipvsproxy::ipvs {
+
+namespace {
+
+[[noreturn]] void fail(std::error_code error, const std::string& what) {
+    throw std::system_error(error, what);
+}
+
+std::error_code unreadable() {
+    return std::make_error_code(std::errc::bad_message);
+}
+
+} // namespace
+
+KernelTable::KernelTable(const Options& options)
+    : socket_{NETLINK_GENERIC, options.socket}, order_salt_{options.order_salt},
+      send_limit_bytes_{options.socket.send_limit_bytes}, family_{resolve()} {}
+
+/// Asking for a family by its name makes the kernel load the module that has it.
+std::uint16_t KernelTable::resolve() {
+    const auto family = socket_.resolve_family(IPVS_GENL_NAME);
+    if (!family)
+        fail(std::make_error_code(std::errc::protocol_not_supported),
+             "the kernel has no IPVS: module ip_vs is not loaded and the kernel could not load it "
+             "by itself; run `modprobe ip_vs` on the node");
+    return *family;
+}
+
+Services KernelTable::services() {
+    family_ = resolve(); // another number after a reload of the module
+    netlink::Messages request;
+    put_services_query(request, family_);
+    Services found;
+    bool readable = true;
+    socket_.steady_dump(
+        request, [&] { found.clear(); },
+        [&](const netlink::Message& message) {
+            readable = decode_service(message.payload, found) && readable;
+        });
+    if (!readable) fail(unreadable(), "IPVS_CMD_GET_SERVICE");
+    return found;
+}
+
+ObservedDestinations KernelTable::destinations(std::span<const ServiceKey> services) {
+    ObservedDestinations found;
+    std::vector<ServiceKey> ipv4;
+    for (const ServiceKey& service : services)
+        if (service.address.family() == Family::v4) ipv4.push_back(service);
+        else dump_destinations(service, found);
+    for (const ServiceKey& service : options_.read(ipv4, found))
+        dump_destinations(service, found);
+    return found;
+}
+
+void KernelTable::dump_destinations(const ServiceKey& service, ObservedDestinations& out) {
+    netlink::Messages request;
+    put_destinations_query(request, family_, service);
+    ObservedDestinations found;
+    bool readable = true;
+    socket_.steady_dump(
+        request, [&] { found = {}; },
+        [&](const netlink::Message& message) {
+            readable = decode_destination(message.payload, service, found) && readable;
+        });
+    if (!readable) fail(unreadable(), "IPVS_CMD_GET_DEST");
+    out.specs.merge(found.specs);
+    out.busy.merge(found.busy);
+}
+
+Outcome KernelTable::apply(const TableChanges& changes) {
+    return apply_in_order(changes, order_salt_,
+                          [this](const Operations& operations) { return execute(operations); });
+}
+
+/// Encodes as much as goes into one send, sends it, and goes on: a cold start of 60,000
+/// operations needs no more memory than a small change.
+Execution KernelTable::execute(const Operations& operations) {
+    Execution result;
+    netlink::Messages batch;
+    for (std::size_t i = 0; i < operations.size(); ++i) {
+        put_operation(batch, family_, operations[i]);
+        if (batch.bytes().size() < send_limit_bytes_ && i + 1 < operations.size()) continue;
+        send(batch, i + 1 - batch.count(), result);
+        batch.clear();
+    }
+    return result;
+}
+
+/// @param first the index of the batch's first message among all operations.
+void KernelTable::send(netlink::Messages& batch, std::size_t first, Execution& result) {
+    const netlink::BatchOutcome outcome = socket_.batch(batch);
+    for (const netlink::Failure& failure : outcome.failures)
+        result.errors.push_back({first + failure.index, failure.error});
+    result.unknown = result.unknown || outcome.unknown;
+}
+
+Timeouts KernelTable::timeouts() {
+    netlink::Messages request;
+    put_timeouts_query(request, family_);
+    std::optional<Timeouts> found;
+    const auto error = socket_.request(request, [&found](const netlink::Message& message) {
+        found = decode_timeouts(message.payload);
+    });
+    if (error) fail(error, "IPVS_CMD_GET_CONFIG");
+    if (!found) fail(unreadable(), "IPVS_CMD_GET_CONFIG");
+    return *found;
+}
+
+void KernelTable::set_timeouts(const Timeouts& timeouts) {
+    for (const auto value : {timeouts.tcp, timeouts.tcp_fin, timeouts.udp})
+        if (value < std::chrono::seconds{})
+            fail(std::make_error_code(std::errc::invalid_argument), "IPVS timeouts");
+    netlink::Messages request;
+    put_timeouts(request, family_, timeouts);
+    if (const auto error = socket_.request(request)) fail(error, "IPVS_CMD_SET_CONFIG");
+}
+
+KernelTable::Counters KernelTable::counters() const noexcept {
+    const netlink::Counters& netlink = socket_.counters();
+    return {.messages = netlink.messages,
+            .bytes = netlink.bytes,
+            .system_calls = netlink.sends + netlink.receives + options_.calls()};
+}
+
+} // namespace ipvsproxy::ipvs

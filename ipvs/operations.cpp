@@ -1,0 +1,160 @@
+#include "ipvs/operations.h"
+
+#include <algorithm>
+#include <set>
+
+namespace ipvsproxy::ipvs {
+
+namespace {
+
+constexpr std::string_view filling_scheduler = "rr";
+
+/// mh computes its whole table anew at each change of its real servers.
+bool rebuilds_at_each_change(const ServiceSpec& spec) noexcept {
+    return spec.scheduler == "mh";
+}
+
+bool gets_destinations(const TableChanges& changes, const ServiceKey& service) {
+    const auto first = changes.destinations.add.lower_bound({service, {}, {}});
+    return first != changes.destinations.add.end() && first->first.service == service;
+}
+
+bool filled_under_another(const TableChanges& changes, const ServiceKey& key,
+                          const ServiceSpec& spec) {
+    return rebuilds_at_each_change(spec) && gets_destinations(changes, key);
+}
+
+/// SplitMix64's finalizer.
+std::uint64_t mixed(std::uint64_t value) noexcept {
+    value = (value ^ (value >> 30)) * 0xbf58476d1ce4e5b9U;
+    value = (value ^ (value >> 27)) * 0x94d049bb133111ebU;
+    return value ^ (value >> 31);
+}
+
+std::uint64_t rank(const DestinationKey& key, std::uint64_t salt) noexcept {
+    std::uint64_t hash = mixed(salt + key.port.value);
+    for (const std::uint8_t byte : key.address.bytes())
+        hash = mixed(hash + byte + 1);
+    return hash;
+}
+
+void append_destination_additions(const DestinationChanges& changes, std::uint64_t salt,
+                                  Operations& operations) {
+    struct Ranked {
+        std::uint64_t rank;
+        const std::pair<const DestinationKey, DestinationSpec>* addition;
+    };
+    std::vector<Ranked> of_service;
+    const auto flush = [&] {
+        std::ranges::stable_sort(of_service, {}, &Ranked::rank);
+        for (const Ranked& each : of_service)
+            operations.emplace_back(DestinationOperation{
+                Command::new_destination, &each.addition->first, &each.addition->second});
+        of_service.clear();
+    };
+    for (const auto& addition : changes.add) {
+        if (!of_service.empty() &&
+            of_service.front().addition->first.service != addition.first.service)
+            flush();
+        of_service.push_back({rank(addition.first, salt), &addition});
+    }
+    flush();
+}
+
+Operations filling(const TableChanges& changes, std::uint64_t salt) {
+    Operations operations;
+    operations.reserve(changes.services.size() + changes.destinations.size());
+    for (const auto& [key, spec] : changes.services.add) {
+        const bool other = filled_under_another(changes, key, spec);
+        operations.emplace_back(ServiceOperation{Command::new_service, &key, &spec,
+                                                 other ? filling_scheduler : spec.scheduler});
+    }
+    for (const auto& [key, spec] : changes.services.update)
+        operations.emplace_back(
+            ServiceOperation{Command::set_service, &key, &spec, spec.scheduler});
+    append_destination_additions(changes.destinations, salt, operations);
+    for (const auto& [key, spec] : changes.destinations.update)
+        operations.emplace_back(DestinationOperation{Command::set_destination, &key, &spec});
+    for (const auto& key : changes.destinations.remove)
+        if (!changes.services.remove.contains(key.service)) // goes with its virtual server
+            operations.emplace_back(DestinationOperation{Command::del_destination, &key, nullptr});
+    return operations;
+}
+
+/// Virtual servers that were refused are not switched: the one that stands there is another's.
+Operations switching(const TableChanges& changes, const Outcome& filled) {
+    std::set<ServiceKey> refused;
+    for (const auto& refusal : filled.services)
+        refused.insert(refusal.key);
+    Operations operations;
+    for (const auto& [key, spec] : changes.services.add)
+        if (filled_under_another(changes, key, spec) && !refused.contains(key))
+            operations.emplace_back(
+                ServiceOperation{Command::set_service, &key, &spec, spec.scheduler});
+    return operations;
+}
+
+Operations removing(const TableChanges& changes) {
+    Operations operations;
+    operations.reserve(changes.services.remove.size());
+    for (const auto& key : changes.services.remove)
+        operations.emplace_back(ServiceOperation{Command::del_service, &key, nullptr, {}});
+    return operations;
+}
+
+bool is_missing(const std::error_code& error) {
+    return error == std::errc::no_such_process || error == std::errc::no_such_file_or_directory;
+}
+
+void record(Outcome& outcome, const ServiceOperation& operation, const std::error_code& error) {
+    if (operation.command == Command::del_service && is_missing(error)) return;
+    outcome.services.push_back({*operation.key, error});
+}
+
+void record(Outcome& outcome, const DestinationOperation& operation, const std::error_code& error) {
+    if (operation.command == Command::del_destination && is_missing(error)) return;
+    outcome.destinations.push_back({*operation.key, error});
+}
+
+/// A virtual server whose switch was refused is refused as a whole: were it left as it was
+/// filled, "refused" would not mean "not there".
+void refuse_whole(const TableChanges& changes, std::span<const Refusal<ServiceKey>> unswitched,
+                  Outcome& outcome) {
+    std::set<DestinationKey> known;
+    for (const auto& refusal : outcome.destinations)
+        known.insert(refusal.key);
+    for (const auto& [service, error] : unswitched) {
+        auto each = changes.destinations.add.lower_bound({service, {}, {}});
+        for (; each != changes.destinations.add.end() && each->first.service == service; ++each)
+            if (!known.contains(each->first)) outcome.destinations.push_back({each->first, error});
+    }
+}
+
+} // namespace
+
+Outcome apply_in_order(const TableChanges& changes, std::uint64_t order_salt,
+                       const std::function<Execution(const Operations&)>& execute) {
+    Outcome outcome;
+    const auto run = [&](const Operations& operations) {
+        if (operations.empty()) return;
+        const Execution done = execute(operations);
+        outcome.unknown = outcome.unknown || done.unknown;
+        for (const auto& [index, code] : done.errors)
+            std::visit([&](const auto& operation) { record(outcome, operation, code); },
+                       operations[index]);
+    };
+    run(filling(changes, order_salt));
+    const std::size_t refused_before = outcome.services.size();
+    run(switching(changes, outcome));
+    const std::vector unswitched(outcome.services.begin() +
+                                     static_cast<std::ptrdiff_t>(refused_before),
+                                 outcome.services.end());
+    refuse_whole(changes, unswitched, outcome);
+    Operations removals = removing(changes);
+    for (const auto& refusal : unswitched)
+        removals.emplace_back(ServiceOperation{Command::del_service, &refusal.key, nullptr, {}});
+    run(removals);
+    return outcome;
+}
+
+} // namespace ipvsproxy::ipvs

@@ -1,0 +1,152 @@
+#include "ipvs/socket_options.h"
+
+#include <linux/ip_vs.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <cstring>
+#include <system_error>
+
+#include "ipvs/codec.h"
+
+namespace ipvsproxy::ipvs {
+
+namespace {
+
+/// Reading the entry of one virtual server costs about this many times its share of reading the
+/// entries of all: one system call against a copy.
+constexpr std::size_t single_read_cost = 4;
+
+[[noreturn]] void fail(int number, const char* what) {
+    throw std::system_error(number, std::generic_category(), what);
+}
+
+Address ipv4_address(__be32 value) {
+    return *Address::from_bytes(netlink::bytes_of(value));
+}
+
+/// The address, port and protocol that name a virtual server, in any of the structures.
+template <class Structure> Structure naming(const ServiceKey& service) {
+    Structure result{};
+    result.protocol = static_cast<std::uint16_t>(service.protocol);
+    std::memcpy(&result.addr, service.address.bytes().data(), sizeof result.addr);
+    result.port = htons(service.port.value);
+    return result;
+}
+
+std::optional<Protocol> known_protocol(std::uint16_t number) noexcept {
+    for (const Protocol each : {Protocol::tcp, Protocol::udp, Protocol::sctp})
+        if (static_cast<std::uint16_t>(each) == number) return each;
+    return {};
+}
+
+} // namespace
+
+std::size_t decode_destination_entries(netlink::Bytes table, const ServiceKey& service,
+                                       ObservedDestinations& out) {
+    std::size_t found = 0;
+    for (; const auto entry = netlink::structure<ip_vs_dest_entry>(table);
+         table = table.subspan(sizeof(ip_vs_dest_entry))) {
+        if (entry->conn_flags == 0) break;
+        ++found;
+        add_destination(out, {service, ipv4_address(entry->addr), Port{ntohs(entry->port)}},
+                        {.forward = static_cast<Forward>(entry->conn_flags & IP_VS_CONN_F_FWD_MASK),
+                         .weight = entry->weight,
+                         .upper_threshold = entry->u_threshold,
+                         .lower_threshold = entry->l_threshold},
+                        {.active_connections = entry->activeconns,
+                         .inactive_connections = entry->inactconns,
+                         .persistent_connections = entry->persistconns});
+    }
+    return found;
+}
+
+void decode_service_entries(netlink::Bytes table, std::map<ServiceKey, std::uint32_t>& out) {
+    for (; const auto entry = netlink::structure<ip_vs_service_entry>(table);
+         table = table.subspan(sizeof(ip_vs_service_entry))) {
+        const auto protocol = known_protocol(entry->protocol);
+        if (entry->fwmark != 0 || !protocol) continue;
+        out.insert_or_assign({ipv4_address(entry->addr), Port{ntohs(entry->port)}, *protocol},
+                             entry->num_dests);
+    }
+}
+
+SocketOptionReader::SocketOptionReader()
+    : socket_{::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)} {
+    if (!socket_) fail(errno, "socket for IPVS");
+}
+
+/// @return 0 or the errno.
+int SocketOptionReader::get(int option, std::span<std::uint8_t> value) {
+    ++calls_;
+    auto length = static_cast<socklen_t>(value.size());
+    return ::getsockopt(socket_.get(), IPPROTO_IP, option, value.data(), &length) == 0 ? 0 : errno;
+}
+
+/// The numbers of real servers of all virtual servers, when that is worth the copy for as many
+/// as are asked for.
+std::optional<std::map<ServiceKey, std::uint32_t>>
+SocketOptionReader::count_all(std::size_t asked) {
+    buffer_.assign(sizeof(ip_vs_getinfo), 0);
+    if (const int error = get(IP_VS_SO_GET_INFO, buffer_)) fail(error, "IP_VS_SO_GET_INFO");
+    const std::size_t all = netlink::structure<ip_vs_getinfo>(buffer_)->num_services;
+    if (all > asked * single_read_cost) return {};
+    ip_vs_get_services request{};
+    request.num_services = static_cast<unsigned>(all);
+    buffer_.assign(sizeof request + all * sizeof(ip_vs_service_entry), 0);
+    std::memcpy(buffer_.data(), &request, sizeof request);
+    if (const int error = get(IP_VS_SO_GET_SERVICES, buffer_)) fail(error, "IP_VS_SO_GET_SERVICES");
+    std::map<ServiceKey, std::uint32_t> counts;
+    decode_service_entries(netlink::Bytes{buffer_}.subspan(sizeof request), counts);
+    return counts;
+}
+
+/// The number of real servers, those of the other family included; 0 when there is no such service.
+std::uint32_t SocketOptionReader::count(const ServiceKey& service) {
+    const auto request = naming<ip_vs_service_entry>(service);
+    const netlink::Bytes bytes = netlink::bytes_of(request);
+    buffer_.assign(bytes.begin(), bytes.end());
+    const int error = get(IP_VS_SO_GET_SERVICE, buffer_);
+    if (error == ESRCH) return 0;
+    if (error != 0) fail(error, "IP_VS_SO_GET_SERVICE");
+    return netlink::structure<ip_vs_service_entry>(buffer_)->num_dests;
+}
+
+/// Offers one entry more than there should be, so that a real server too many shows.
+/// @return false when not exactly `count` were there.
+bool SocketOptionReader::read_one(const ServiceKey& service, std::uint32_t count,
+                                  ObservedDestinations& out) {
+    auto request = naming<ip_vs_get_dests>(service);
+    request.num_dests = count + 1;
+    buffer_.assign(sizeof request + request.num_dests * sizeof(ip_vs_dest_entry), 0);
+    std::memcpy(buffer_.data(), &request, sizeof request);
+    const int error = get(IP_VS_SO_GET_DESTS, buffer_);
+    if (error == ESRCH) return true;
+    if (error != 0) fail(error, "IP_VS_SO_GET_DESTS");
+    ObservedDestinations found;
+    const netlink::Bytes table = netlink::Bytes{buffer_}.subspan(sizeof request);
+    if (decode_destination_entries(table, service, found) != count) return false;
+    out.specs.merge(found.specs);
+    out.busy.merge(found.busy);
+    return true;
+}
+
+std::vector<ServiceKey> SocketOptionReader::read(std::span<const ServiceKey> services,
+                                                 ObservedDestinations& out) {
+    std::vector<ServiceKey> incomplete;
+    if (services.empty()) return incomplete;
+    const auto counts = count_all(services.size());
+    for (const ServiceKey& service : services) {
+        std::uint32_t expected = 0;
+        if (!counts) {
+            expected = count(service);
+        } else if (const auto found = counts->find(service); found != counts->end()) {
+            expected = found->second;
+        }
+        if (expected != 0 && !read_one(service, expected, out)) incomplete.push_back(service);
+    }
+    return incomplete;
+}
+
+} // namespace ipvsproxy::ipvs

@@ -1,0 +1,53 @@
+// IPVS's older interface: getsockopt(2) with IP_VS_SO_GET_* of linux/ip_vs.h. IPv4 only, but it
+// reads real servers at a twelfth of the cost of netlink, which wants a dump for each service.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "ipvs/types.h"
+#include "netlink/attributes.h"
+#include "netlink/handle.h"
+
+namespace ipvsproxy::ipvs {
+
+/// Adds the real servers of a table of struct ip_vs_dest_entry to `out`, up to its first unused
+/// entry (all zero; the kernel sets IP_VS_CONN_F_INACTIVE in each that it fills).
+/// @return how many were there. Bytes that make no whole entry are not looked at.
+std::size_t decode_destination_entries(netlink::Bytes table, const ServiceKey& service,
+                                       ObservedDestinations& out);
+
+/// Adds how many real servers each virtual server of a table of struct ip_vs_service_entry has;
+/// those known by a firewall mark are left out.
+void decode_service_entries(netlink::Bytes table, std::map<ServiceKey, std::uint32_t>& out);
+
+/// Reads the network namespace of the thread that makes it; used by one thread at a time.
+class SocketOptionReader {
+public:
+    /// @throws std::system_error when there is no IPv4 socket to be had.
+    SocketOptionReader();
+
+    /// Adds the real servers of IPv4 virtual servers to `out`; those that are gone have none.
+    /// @return the virtual servers of which this interface cannot tell all: they have real
+    /// servers of the other family, or changed meanwhile. Nothing of them is in `out`.
+    /// @throws std::system_error with the kernel's errno.
+    std::vector<ServiceKey> read(std::span<const ServiceKey> services, ObservedDestinations& out);
+
+    /// System calls made so far.
+    std::uint64_t calls() const noexcept { return calls_; }
+
+private:
+    int get(int option, std::span<std::uint8_t> value);
+    std::optional<std::map<ServiceKey, std::uint32_t>> count_all(std::size_t asked);
+    std::uint32_t count(const ServiceKey& service);
+    bool read_one(const ServiceKey& service, std::uint32_t count, ObservedDestinations& out);
+
+    FileDescriptor socket_;
+    std::vector<std::uint8_t> buffer_;
+    std::uint64_t calls_{};
+};
+
+} // namespace ipvsproxy::ipvs
