@@ -66,13 +66,10 @@ public:
 
     class Iterator {
     public:
-        using value_type = Attribute;
-        using difference_type = std::ptrdiff_t;
         Iterator() = default;
         explicit Iterator(Bytes rest) noexcept : rest_{rest} {}
         Attribute operator*() const noexcept;
         Iterator& operator++() noexcept;
-        void operator++(int) noexcept { ++*this; }
         /// True where no whole attribute follows.
         bool operator==(std::default_sentinel_t) const noexcept;
         Bytes rest() const noexcept { return rest_; }

@@ -55,9 +55,8 @@ struct Socket::Slots {
     static constexpr std::size_t count = 16;
     static constexpr std::size_t size = 96 << 10;
 
-    std::unique_ptr<std::uint8_t[]> bytes{// NOLINT(modernize-avoid-c-arrays)
-                                          std::make_unique_for_overwrite<std::uint8_t[]>(
-                                              count * size)}; // NOLINT(modernize-avoid-c-arrays)
+    using Memory = std::array<std::uint8_t, count * size>;
+    std::unique_ptr<Memory> bytes{std::make_unique_for_overwrite<Memory>()};
     std::array<iovec, count> vectors{};
     std::array<sockaddr_nl, count> senders{};
     std::array<mmsghdr, count> headers{};
@@ -65,7 +64,7 @@ struct Socket::Slots {
     /// Offers every slot whole again: the kernel overwrites the lengths.
     mmsghdr* offer() noexcept {
         for (std::size_t i = 0; i < count; ++i) {
-            vectors.at(i) = {.iov_base = bytes.get() + i * size, .iov_len = size};
+            vectors.at(i) = {.iov_base = bytes->data() + i * size, .iov_len = size};
             msghdr& header = headers.at(i).msg_hdr;
             header = {};
             header.msg_name = &senders.at(i);
@@ -76,7 +75,7 @@ struct Socket::Slots {
         return headers.data();
     }
     Bytes datagram(std::size_t i) const noexcept {
-        return {bytes.get() + i * size, headers.at(i).msg_len};
+        return {bytes->data() + i * size, headers.at(i).msg_len};
     }
     bool cut(std::size_t i) const noexcept {
         return (headers.at(i).msg_hdr.msg_flags & MSG_TRUNC) != 0;

@@ -9,8 +9,8 @@ TEST_CASE("an address is read the way Kubernetes reads it", "[netlink]") {
     CHECK(Address::parse("010.000.0.01")->text() == "10.0.0.1");
     CHECK(Address::parse("2001:DB8:0:0::1")->text() == "2001:db8::1");
     CHECK(Address::parse("::ffff:192.0.2.1") == Address::parse("192.0.2.1"));
-    for (const auto* bad : {"", "web", "1.2.3", "1.2.3.4.5", "256.1.1.1", "1.2.3.4 ", "fe80::1%eth0",
-                            "[::1]", "1.2.3.", "+1.2.3.4", "::1::", "1.2.3.4/32"})
+    for (const auto* bad : {"", "web", "1.2.3", "1.2.3.4.5", "256.1.1.1", "1.2.3.4 ",
+                            "fe80::1%eth0", "[::1]", "1.2.3.", "+1.2.3.4", "::1::", "1.2.3.4/32"})
         CHECK_FALSE(Address::parse(bad).has_value());
 }
 
@@ -22,8 +22,8 @@ TEST_CASE("a prefix masks host bits away and contains only its own family", "[ne
     CHECK(Prefix::parse("2001:db8:1:2::9/61")->text() == "2001:db8:1::/61");
     CHECK(Prefix::parse("0.0.0.0/0")->contains(*Address::parse("255.1.2.3")));
     CHECK_FALSE(Prefix::parse("0.0.0.0/0")->contains(*Address::parse("::1")));
-    for (const auto* bad : {"10.0.0.0", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/", "::/129", "/8",
-                            "10.0.0.0/8 "})
+    for (const auto* bad :
+         {"10.0.0.0", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/", "::/129", "/8", "10.0.0.0/8 "})
         CHECK_FALSE(Prefix::parse(bad).has_value());
 }
 
