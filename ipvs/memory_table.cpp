@@ -193,7 +193,7 @@ std::errc MemoryTable::write(const ServiceOperation& operation) {
     const bool adds = operation.command == Command::new_service;
     if (adds && held) return std::errc::file_exists;
     if (!adds && !held) return std::errc::no_such_process;
-    if (operation.command == Command::del_service) {
+    if (operation.spec == nullptr) {
         drop(key);
         return done;
     }
@@ -216,7 +216,7 @@ std::errc MemoryTable::write(const DestinationOperation& operation) {
     if (adds && held) return std::errc::file_exists;
     if (!adds && !held) return std::errc::no_such_file_or_directory;
     if (adds && !is_reachable(key.address)) return std::errc::invalid_argument;
-    if (operation.command == Command::del_destination) drop(key);
+    if (operation.spec == nullptr) drop(key);
     else destinations_.insert_or_assign(key, *operation.spec);
     return done;
 }

@@ -139,9 +139,9 @@ Outcome apply_in_order(const TableChanges& changes, std::uint64_t order_salt,
         if (operations.empty()) return;
         const Execution done = execute(operations);
         outcome.unknown = outcome.unknown || done.unknown;
-        for (const auto& [index, code] : done.errors)
-            std::visit([&](const auto& operation) { record(outcome, operation, code); },
-                       operations[index]);
+        for (const Execution::Error& error : done.errors)
+            std::visit([&](const auto& operation) { record(outcome, operation, error.code); },
+                       operations[error.index]);
     };
     run(filling(changes, order_salt));
     const std::size_t refused_before = outcome.services.size();

@@ -28,7 +28,8 @@ Address ipv4_address(__be32 value) {
 
 /// The address, port and protocol that name a virtual server, in any of the structures.
 template <class Structure> Structure naming(const ServiceKey& service) {
-    Structure result{};
+    Structure result; // not {}: the tables end in arrays of no size, which clang++ would not fill
+    std::memset(&result, 0, sizeof result);
     result.protocol = static_cast<std::uint16_t>(service.protocol);
     std::memcpy(&result.addr, service.address.bytes().data(), sizeof result.addr);
     result.port = htons(service.port.value);
@@ -92,7 +93,8 @@ SocketOptionReader::count_all(std::size_t asked) {
     if (const int error = get(IP_VS_SO_GET_INFO, buffer_)) fail(error, "IP_VS_SO_GET_INFO");
     const std::size_t all = netlink::structure<ip_vs_getinfo>(buffer_)->num_services;
     if (all > asked * single_read_cost) return {};
-    ip_vs_get_services request{};
+    ip_vs_get_services request;
+    std::memset(&request, 0, sizeof request);
     request.num_services = static_cast<unsigned>(all);
     buffer_.assign(sizeof request + all * sizeof(ip_vs_service_entry), 0);
     std::memcpy(buffer_.data(), &request, sizeof request);

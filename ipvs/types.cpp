@@ -12,7 +12,9 @@ std::string DestinationKey::text() const {
     return service.text() + " -> " + AddressPort{address, port}.text();
 }
 
-std::ostream& operator<<(std::ostream& out, const ServiceKey& key) { return out << key.text(); }
+std::ostream& operator<<(std::ostream& out, const ServiceKey& key) {
+    return out << key.text();
+}
 
 std::ostream& operator<<(std::ostream& out, const ServiceSpec& spec) {
     out << "scheduler " << spec.scheduler << " flags " << spec.flags;
@@ -22,7 +24,9 @@ std::ostream& operator<<(std::ostream& out, const ServiceSpec& spec) {
     return out;
 }
 
-std::ostream& operator<<(std::ostream& out, const DestinationKey& key) { return out << key.text(); }
+std::ostream& operator<<(std::ostream& out, const DestinationKey& key) {
+    return out << key.text();
+}
 
 std::ostream& operator<<(std::ostream& out, const DestinationSpec& spec) {
     return out << "forward " << static_cast<int>(spec.forward) << " weight " << spec.weight
