@@ -88,10 +88,10 @@ Outcome KernelTable::apply(const TableChanges& changes) {
 /// @return whether there is a set now that may take the entries.
 bool KernelTable::ensure(const std::string& set, const SetChanges& changes, Outcome& outcome) {
     const SetSpec& wanted = *changes.create;
-    const auto error = session_.create(set, wanted, hash_size_for(changes.add.size()));
+    const auto additions = std::max(changes.add.size(), changes.expected);
+    const auto error = session_.create(set, wanted, hash_size_for(additions));
     if (!error) return true;
-    if (error == std::errc::file_exists)
-        return make_serve(set, wanted, changes.add.size(), outcome);
+    if (error == std::errc::file_exists) return make_serve(set, wanted, additions, outcome);
     note(set, error, outcome);
     return false;
 }

@@ -16,6 +16,9 @@ struct SetChanges {
     /// this spec takes its place with the entries it has (built beside it and swapped in, so that
     /// rules which name it never see it half-filled, D-13).
     std::optional<SetSpec> create{};
+    /// How many entries will be added to the new set, these and in later changes: what its hash is
+    /// sized for. Less than `add` holds means no more than those.
+    std::size_t expected{};
     SetSpec spec{};              ///< of the set the entries belong to
     std::vector<Entry> remove{}; ///< one that is missing counts as done
     std::vector<Entry> add{};    ///< one that exists counts as done

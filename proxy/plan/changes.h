@@ -24,6 +24,7 @@ struct NodeSnapshot {
 
 struct NodeChanges {
     bool create_device{};
+    bool destroy_device{}; ///< with all its addresses
     DeviceAddressChanges addresses;
     ipvs::TableChanges ipvs;
     ipset::TableChanges sets;

@@ -17,25 +17,11 @@ void move_if(Container& from, Container& to, const Test& test) {
     }
 }
 
-/// What every service stands on comes first too: the device, the sets, and the chains, which are
-/// few and come whole. A set is made in the size of all that is to come.
-void take_ground(NodeChanges& all, NodeChanges& first) {
-    first.create_device = std::exchange(all.create_device, false);
-    for (auto& [name, set] : all.sets.sets) {
-        if (!set.create) continue;
-        auto& some = first.sets.sets[name];
-        some.spec = set.spec;
-        some.create = std::exchange(set.create, std::nullopt);
-    }
-    std::erase_if(all.sets.sets, [](const auto& set) {
-        return !set.second.create && set.second.add.empty() && set.second.remove.empty();
-    });
-    first.rules = std::exchange(all.rules, {});
-}
-
-/// Takes the additions and updates that are urgent out of `all`.
+/// Takes the additions and updates that are urgent out of `all`. Chains come along whole: they are
+/// few, and every service needs them.
 NodeChanges take_urgent(NodeChanges& all, const Urgent& urgent) {
     NodeChanges first;
+    first.create_device = std::exchange(all.create_device, false);
     const auto bound = [&](const auto& entry) {
         return urgent.addresses.contains(entry.first.address);
     };
@@ -50,22 +36,28 @@ NodeChanges take_urgent(NodeChanges& all, const Urgent& urgent) {
     move_if(all.ipvs.destinations.add, first.ipvs.destinations.add, answers);
     move_if(all.ipvs.destinations.update, first.ipvs.destinations.update, answers);
     for (auto& [name, set] : all.sets.sets) {
+        ipset::SetChanges some{.create = std::exchange(set.create, std::nullopt),
+                               .expected = set.add.size(),
+                               .spec = set.spec};
         const auto is_urgent = [&, &name = name](const ipset::Entry& entry) {
             return urgent.entries.contains({name, entry});
         };
-        const auto some = std::ranges::stable_partition(set.add, std::not_fn(is_urgent));
-        if (some.empty()) continue;
-        first.sets.sets[name] = {.spec = set.spec, .add = {some.begin(), some.end()}};
-        set.add.erase(some.begin(), some.end());
+        const auto rest = std::ranges::stable_partition(set.add, std::not_fn(is_urgent));
+        some.add.assign(rest.begin(), rest.end());
+        set.add.erase(rest.begin(), rest.end());
+        if (some.create || !some.add.empty()) first.sets.sets.emplace(name, std::move(some));
     }
-    // Without anything urgent nothing is taken out of the one order of removals and additions.
-    if (!first.empty()) take_ground(all, first);
+    std::erase_if(all.sets.sets, [](const auto& set) {
+        return !set.second.create && set.second.add.empty() && set.second.remove.empty();
+    });
+    first.rules = std::exchange(all.rules, {});
     return first;
 }
 
 void append(std::vector<Step>& out, NodeChanges changes) {
     // Rules are created before, and removed after, what they name; an address is the door, so it
     // opens last and closes first.
+    if (changes.destroy_device) out.emplace_back(DestroyDevice{});
     if (changes.create_device) out.emplace_back(CreateDevice{});
     DeviceAddressChanges closing, opening;
     closing.remove = std::move(changes.addresses.remove);
@@ -78,8 +70,10 @@ void append(std::vector<Step>& out, NodeChanges changes) {
     ipset::TableChanges filling, emptying;
     for (auto& [name, set] : changes.sets.sets) {
         if (set.create || !set.add.empty())
-            filling.sets[name] = {
-                .create = set.create, .spec = set.spec, .add = std::move(set.add)};
+            filling.sets[name] = {.create = set.create,
+                                  .expected = set.expected,
+                                  .spec = set.spec,
+                                  .add = std::move(set.add)};
         if (!set.remove.empty())
             emptying.sets[name] = {.spec = set.spec, .remove = std::move(set.remove)};
     }
@@ -94,6 +88,49 @@ void append(std::vector<Step>& out, NodeChanges changes) {
 }
 
 } // namespace
+
+namespace {
+
+template <class Key, class Spec> void merge(Changes<Key, Spec>& all, Changes<Key, Spec>& some) {
+    all.add.merge(some.add);
+    all.update.merge(some.update);
+    all.remove.merge(some.remove);
+}
+
+template <class T> void move_behind(std::vector<T>& all, std::vector<T>& some) {
+    if (all.empty()) std::swap(all, some);
+    all.insert(all.end(), std::make_move_iterator(some.begin()),
+               std::make_move_iterator(some.end()));
+}
+
+struct Absorber {
+    NodeChanges& all;
+
+    void operator()(CreateDevice) const { all.create_device = true; }
+    void operator()(DestroyDevice) const { all.destroy_device = true; }
+    void operator()(DeviceAddressChanges& some) const { merge(all.addresses, some); }
+    void operator()(RuleStep& some) const { all.rules[some.family] = std::move(some.changes); }
+    void operator()(ipvs::TableChanges& some) const {
+        merge(all.ipvs.services, some.services);
+        merge(all.ipvs.destinations, some.destinations);
+    }
+    void operator()(ipset::TableChanges& some) const {
+        for (auto& [name, changes] : some.sets) {
+            auto& set = all.sets.sets[name];
+            set.spec = changes.spec;
+            if (changes.create) set.create = changes.create;
+            move_behind(set.add, changes.add);
+            move_behind(set.remove, changes.remove);
+        }
+        all.sets.destroy.merge(some.destroy);
+    }
+};
+
+} // namespace
+
+void absorb(NodeChanges& all, Step step) {
+    std::visit(Absorber{all}, step);
+}
 
 void Urgent::add(const Contribution& contribution) {
     for (const auto& server : contribution.virtual_servers)

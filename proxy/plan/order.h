@@ -11,14 +11,15 @@
 namespace ipvsproxy::plan {
 
 struct CreateDevice {};
+struct DestroyDevice {};
 struct RuleStep {
     Family family{};
     iptables::TableChanges changes;
 };
 
 /// One call of one table.
-using Step = std::variant<CreateDevice, DeviceAddressChanges, ipset::TableChanges, RuleStep,
-                          ipvs::TableChanges>;
+using Step = std::variant<CreateDevice, DestroyDevice, DeviceAddressChanges, ipset::TableChanges,
+                          RuleStep, ipvs::TableChanges>;
 
 /// What is to be written before everything else: the keys that the most wanted services ask for.
 struct Urgent {
@@ -32,5 +33,9 @@ struct Urgent {
 /// Cuts the changes into steps, in an order in which no packet meets half of a service. Empty steps
 /// are left out.
 std::vector<Step> steps(NodeChanges changes, const Urgent& urgent);
+
+/// Puts a step back: the steps of some changes, all absorbed, are those changes again. Moves, so
+/// that the changes of a cold start are held once.
+void absorb(NodeChanges& all, Step step);
 
 } // namespace ipvsproxy::plan
