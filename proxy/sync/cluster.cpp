@@ -1,0 +1,182 @@
+#include "proxy/sync/cluster.h"
+
+#include <algorithm>
+#include <sstream>
+
+#include "proxy/sync/settling.h"
+
+namespace ipvsproxy::sync {
+namespace {
+
+/// Served before all others: without them nothing else in the cluster finds its way.
+const std::array<model::ObjectName, 2> urgent_services{{
+    {"default", "kubernetes"},
+    {"kube-system", "kube-dns"},
+}};
+
+std::vector<Address> outer_addresses(const model::Service& service) {
+    auto all = service.external_ips;
+    all.insert(all.end(), service.ingress_vips.begin(), service.ingress_vips.end());
+    std::ranges::sort(all);
+    const auto [first, last] = std::ranges::unique(all);
+    all.erase(first, last);
+    return all;
+}
+
+} // namespace
+
+std::string RefusedObject::text() const {
+    return object + ": " + cause + (remedy.empty() ? "" : "; " + remedy);
+}
+
+Cluster::Cluster(plan::Settings settings, plan::NodeFacts facts)
+    : facts_{std::move(facts)}, state_{std::move(settings)}, drains_{
+                                                                 state_.settings().drain_limit} {}
+
+void Cluster::set_node(model::Symbol name, model::Symbol zone, const PerFamily<Address>& ip) {
+    if (facts_.name == name && facts_.zone == zone && facts_.ip == ip) return;
+    facts_.name = name;
+    facts_.zone = zone;
+    facts_.ip = ip;
+    for (const auto& [service, object] : store_.services())
+        to_derive_.insert(service);
+}
+
+bool Cluster::set_interfaces(std::span<const InterfaceAddress> elsewhere) {
+    auto next = facts_;
+    plan::take_interfaces(next, state_.settings(), elsewhere);
+    if (next == facts_) return false;
+    if (next.port_addresses != facts_.port_addresses)
+        to_derive_.insert(on_node_ports_.begin(), on_node_ports_.end());
+    std::vector<Address> changed;
+    std::ranges::set_symmetric_difference(next.elsewhere, facts_.elsewhere,
+                                          std::back_inserter(changed));
+    for (const auto& address : changed)
+        if (const auto at = by_outer_address_.find(address); at != by_outer_address_.end())
+            to_derive_.insert(at->second.begin(), at->second.end());
+    facts_ = std::move(next);
+    return true;
+}
+
+void Cluster::derive() {
+    to_derive_.merge(store_.take_dirty());
+    for (const auto& name : std::exchange(to_derive_, {}))
+        derive(name);
+}
+
+void Cluster::derive(const model::ObjectName& name) {
+    const auto* service = store_.service(name);
+    index(name, service);
+    if (service == nullptr) {
+        state_.replace(name, {});
+        return;
+    }
+    auto wish = plan::contribution(*service, store_.slices(name), facts_, state_.settings());
+    if (!wish.udp_flows.empty()) flows_due_.insert(name);
+    state_.replace(name, std::move(wish));
+}
+
+void Cluster::index(const model::ObjectName& name, const model::Service* service) {
+    const bool node_ports = service != nullptr &&
+                            std::ranges::any_of(service->ports, [](const model::ServicePort& port) {
+                                return port.node_port.has_value();
+                            });
+    if (node_ports) on_node_ports_.insert(name);
+    else on_node_ports_.erase(name);
+
+    auto next = service == nullptr ? std::vector<Address>{} : outer_addresses(*service);
+    const auto known = outer_addresses_.find(name);
+    if (known != outer_addresses_.end() ? known->second == next : next.empty()) return;
+    if (known != outer_addresses_.end()) {
+        for (const auto& address : known->second) {
+            const auto at = by_outer_address_.find(address);
+            at->second.erase(name);
+            if (at->second.empty()) by_outer_address_.erase(at);
+        }
+        outer_addresses_.erase(known);
+    }
+    for (const auto& address : next)
+        by_outer_address_[address].insert(name);
+    if (!next.empty()) outer_addresses_.emplace(name, std::move(next));
+}
+
+Round Cluster::take_round(plan::Moment now) {
+    Round round;
+    round.now = now;
+    round.changes = state_.changes(now);
+    round.deadlines = drains_.deadlines();
+    for (const auto& name : urgent_services)
+        if (const auto* wish = state_.contribution(name)) round.urgent.add(*wish);
+    round.flow_owners = std::exchange(flows_due_, {});
+    for (const auto& name : round.flow_owners)
+        if (const auto* wish = state_.contribution(name))
+            round.flows.insert(round.flows.end(), wish->udp_flows.begin(), wish->udp_flows.end());
+    return round;
+}
+
+Report Cluster::settle(const Round& round, const Outcome& outcome) {
+    Report report = settle_outcome(state_, drains_, round, outcome);
+    if (std::ranges::any_of(outcome.failures,
+                            [](const Failure& failure) { return failure.part == Part::flows; }))
+        flows_due_.insert(round.flow_owners.begin(), round.flow_owners.end());
+    std::map<std::string, std::string> told;
+    for (const auto& refused : report.refused) {
+        const auto before = told_.find(refused.object);
+        if (before == told_.end() || before->second != refused.cause)
+            report.newly_refused.push_back(refused);
+        told.emplace(refused.object, refused.cause);
+    }
+    // What is held back now was told already and is not forgotten while anything waits.
+    if (state_.next_due(round.now)) told.merge(told_);
+    told_ = std::move(told);
+    return report;
+}
+
+std::vector<Portion> Cluster::portions(const std::set<Part>& parts, std::size_t slice) const {
+    std::vector<Portion> all;
+    const auto& enabled = state_.settings().enabled;
+    if (parts.contains(Part::device)) all.push_back({.part = Part::device});
+    for (const auto part : {Part::sets, Part::rules})
+        for (const auto family : families)
+            if (parts.contains(part) && enabled[family]) all.push_back({part, family});
+    if (parts.contains(Part::services)) all.push_back({.part = Part::services});
+    if (!parts.contains(Part::destinations)) return all;
+    Portion portion{.part = Part::destinations};
+    std::size_t filled = 0;
+    for (const auto& [key, spec] : state_.services().wanted()) {
+        if (filled++ == slice) {
+            portion.last = key;
+            all.push_back(std::exchange(portion, {.part = Part::destinations, .first = key}));
+            filled = 1;
+        }
+    }
+    all.push_back(std::move(portion));
+    return all;
+}
+
+void Cluster::fill(Portion& portion) const {
+    if (portion.part != Part::destinations) return;
+    const auto& wanted = state_.services().wanted();
+    auto at = portion.first ? wanted.lower_bound(*portion.first) : wanted.begin();
+    const auto end = portion.last ? wanted.lower_bound(*portion.last) : wanted.end();
+    portion.services.clear();
+    for (; at != end; ++at)
+        portion.services.push_back(at->first);
+}
+
+std::vector<Portion> Cluster::portions(std::size_t slice) const {
+    return portions({Part::device, Part::sets, Part::rules, Part::services, Part::destinations},
+                    slice);
+}
+
+Cluster::NoLocal Cluster::services_without_local_endpoints() const {
+    NoLocal count;
+    for (const auto& [name, wish] : state_.contributions())
+        for (const auto family : families) {
+            count.internal[family] += wish.no_local_internal[family] ? 1U : 0U;
+            count.external[family] += wish.no_local_external[family] ? 1U : 0U;
+        }
+    return count;
+}
+
+} // namespace ipvsproxy::sync

@@ -1,0 +1,100 @@
+// The objects, the node, and the state they ask for: everything a round is decided from.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "proxy/model/store.h"
+#include "proxy/plan/drain.h"
+#include "proxy/plan/node_facts.h"
+#include "proxy/plan/node_state.h"
+#include "proxy/sync/kernel.h"
+
+namespace ipvsproxy::sync {
+
+/// One object that the kernel refused, in words for people.
+struct RefusedObject {
+    std::string object; ///< `virtual server 10.96.0.10:80/TCP`
+    std::string cause;  ///< the kernel's words
+    std::string remedy; ///< what an operator can do about it; empty when nothing is known
+    std::string text() const;
+    friend bool operator==(const RefusedObject&, const RefusedObject&) = default;
+};
+
+/// What a round came to.
+struct Report {
+    std::size_t changes{};                      ///< objects written
+    std::vector<RefusedObject> refused{};       ///< all of this round
+    std::vector<RefusedObject> newly_refused{}; ///< those not told before, or with another cause
+    ipvs::Destinations leaving{};               ///< real servers left draining
+    std::size_t forgotten_flows{};
+    std::set<Part> doubtful{}; ///< to be read again before they are believed
+    bool clean() const noexcept { return refused.empty() && doubtful.empty(); }
+};
+
+/// Pure but for the store it owns: no I/O, time is an argument. Used by one thread.
+class Cluster {
+public:
+    Cluster(plan::Settings settings, plan::NodeFacts facts);
+
+    model::Store& store() noexcept { return store_; }
+    plan::NodeState& state() noexcept { return state_; }
+    const plan::NodeFacts& facts() const noexcept { return facts_; }
+
+    /// What the Node object decides; every service is derived anew if it changed.
+    void set_node(model::Symbol name, model::Symbol zone, const PerFamily<Address>& ip);
+    /// What the interfaces decide; only services that depend on what changed are derived anew.
+    /// @return whether anything changed.
+    bool set_interfaces(std::span<const InterfaceAddress> elsewhere);
+
+    /// Derives the services that changed.
+    void derive();
+    /// Services that asked for a virtual server of another since the last call.
+    std::vector<plan::Contest> take_contests() { return state_.take_contests(); }
+
+    /// What is to be done at `now`; empty when nothing is.
+    Round take_round(plan::Moment now);
+    /// Learns what became of the round.
+    Report settle(const Round& round, const Outcome& outcome);
+    /// When something that was put off may be tried again.
+    std::optional<plan::Moment> next_due(plan::Moment now) const { return state_.next_due(now); }
+
+    /// The kernel's state, cut into portions that are read one at a time; a whole audit is all of
+    /// them. Real servers come in slices of at most `slice` virtual servers.
+    std::vector<Portion> portions(std::size_t slice = 512) const;
+    std::vector<Portion> portions(const std::set<Part>& parts, std::size_t slice = 512) const;
+
+    /// Names the virtual servers that a portion of real servers covers now.
+    void fill(Portion& portion) const;
+
+    /// Services whose local traffic policy finds no local endpoint, for the metric of that name.
+    struct NoLocal {
+        PerFamily<std::size_t> internal{}, external{};
+    };
+    NoLocal services_without_local_endpoints() const;
+    std::size_t draining() const noexcept { return drains_.size(); }
+
+private:
+    void derive(const model::ObjectName& name);
+    void index(const model::ObjectName& name, const model::Service* service);
+
+    plan::NodeFacts facts_;
+    model::Store store_;
+    plan::NodeState state_;
+    plan::Drains drains_;
+    std::set<model::ObjectName> to_derive_;
+    std::set<model::ObjectName> flows_due_;     ///< services whose UDP flows are to be looked at
+    std::set<model::ObjectName> on_node_ports_; ///< services with node ports
+    std::map<Address, std::set<model::ObjectName>> by_outer_address_; ///< external and ingress
+    std::map<model::ObjectName, std::vector<Address>> outer_addresses_;
+    std::map<std::string, std::string> told_; ///< refused object → cause, as last reported
+};
+
+/// What an operator can do about an error, by the table it came from; empty when nothing is known.
+std::string remedy(Part part, const std::error_code& error);
+
+} // namespace ipvsproxy::sync

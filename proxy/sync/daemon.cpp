@@ -1,0 +1,246 @@
+#include "proxy/sync/daemon.h"
+
+#include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <utility>
+
+namespace ipvsproxy::sync {
+namespace {
+
+namespace asio = boost::asio;
+using Clock = std::chrono::steady_clock;
+
+/// Runs blocking work in the lane of the kernel and comes back with its value.
+template <class Work>
+asio::awaitable<std::invoke_result_t<Work>> in_lane(asio::thread_pool& lane, Work work) {
+    co_return co_await asio::co_spawn(
+        lane,
+        [](Work job) -> asio::awaitable<std::invoke_result_t<Work>> {
+            co_return job();
+        }(std::move(work)),
+        asio::use_awaitable);
+}
+
+constexpr std::chrono::seconds longest_pause{30};
+
+std::chrono::seconds pause_after(std::uint32_t failures) {
+    return std::min(longest_pause,
+                    std::chrono::seconds{1U << std::min<std::uint32_t>(failures, 5)});
+}
+
+} // namespace
+
+Daemon::Daemon(asio::io_context& io, Cluster& cluster, Kernel& kernel, AddressEvents* events,
+               Pace pace, Observer& observer)
+    : io_{io}, cluster_{cluster}, kernel_{kernel}, events_{events}, pace_{pace},
+      observer_{observer}, bell_{io.get_executor()} {}
+
+void Daemon::ring() {
+    changed_ = true;
+    observer_.queued();
+    bell_.ring();
+}
+
+void Daemon::inputs_complete() {
+    complete_ = true;
+    bell_.ring();
+}
+
+void Daemon::stop() {
+    stopping_ = true;
+    bell_.ring();
+}
+
+asio::awaitable<void> Daemon::run() {
+    if (events_ != nullptr) asio::co_spawn(io_, follow_addresses(), asio::detached);
+    while (!complete_ && !stopping_)
+        co_await bell_.wait(plan::Moment::max());
+    co_await adopt();
+    while (!stopping_) {
+        take_address_news();
+        changed_ = false;
+        cluster_.derive();
+        for (const auto& contest : cluster_.take_contests())
+            observer_.contested(contest);
+        co_await audit();
+        co_await round();
+        if (stopping_) break;
+        co_await bell_.wait(next_wake(Clock::now()));
+        // A burst after a round waits for its minimum distance; the first change after a quiet
+        // time does not.
+        while (!stopping_ && changed_ && Clock::now() < not_before_)
+            co_await bell_.wait(not_before_);
+    }
+}
+
+/// Reads everything once, so that a node that is as it should be gets no write at all.
+asio::awaitable<void> Daemon::adopt() {
+    while (!stopping_) {
+        std::string problem;
+        try {
+            const auto seen = co_await in_lane(kernel_lane_, [this] { return snapshot(kernel_); });
+            elsewhere_ = {seen.device.elsewhere.begin(), seen.device.elsewhere.end()};
+            cluster_.set_interfaces(seen.device.elsewhere);
+            cluster_.derive();
+            cluster_.state().observe(seen);
+            observer_.adopted(cluster_.state().changes().size());
+            plan_next_audit(Clock::now());
+            co_return;
+        } catch (const std::exception& error) {
+            problem = error.what();
+        }
+        observer_.unreadable(Part::services, problem);
+        const auto again = Clock::now() + pause_after(failures_++);
+        while (!stopping_ && Clock::now() < again)
+            co_await bell_.wait(again);
+    }
+}
+
+/// Reads what is in doubt now, and the next portion of the whole when its time has come.
+asio::awaitable<void> Daemon::audit() {
+    while (!urgent_audit_.empty() && !stopping_) {
+        auto portion = urgent_audit_.front();
+        urgent_audit_.pop_front();
+        if (!co_await look_at(std::move(portion))) break;
+    }
+    const auto now = Clock::now();
+    if (now < next_audit_ || stopping_) co_return;
+    auto portion = audit_.front();
+    audit_.pop_front();
+    const bool read = co_await look_at(std::move(portion));
+    audit_work_ += Clock::now() - now;
+    if (audit_.empty()) {
+        observer_.audited(std::exchange(audit_work_, {}));
+        plan_next_audit(now);
+    } else {
+        next_audit_ = now + pace_.period / static_cast<std::int64_t>(audit_size_);
+    }
+    if (!read) next_audit_ = std::max(next_audit_, now + pause_after(failures_));
+}
+
+asio::awaitable<bool> Daemon::look_at(Portion portion) {
+    cluster_.fill(portion);
+    const auto part = portion.part;
+    std::string problem;
+    try {
+        const auto sight =
+            co_await in_lane(kernel_lane_, [this, portion] { return look(kernel_, portion); });
+        if (const auto* device = std::get_if<DeviceState>(&sight.seen)) {
+            elsewhere_ = {device->elsewhere.begin(), device->elsewhere.end()};
+            if (cluster_.set_interfaces(device->elsewhere)) cluster_.derive();
+        }
+        failures_ = 0;
+        if (observe(cluster_.state(), sight) == 0) co_return true;
+        const auto now = Clock::now();
+        observer_.drifted(part, plan::describe(cluster_.state().changes(now), cluster_.state()));
+        co_return true;
+    } catch (const std::exception& error) {
+        problem = error.what();
+    }
+    ++failures_;
+    observer_.unreadable(part, problem);
+    doubt({part}); // still unread: it stays in doubt
+    co_return false;
+}
+
+asio::awaitable<void> Daemon::round() {
+    const auto begin = Clock::now();
+    auto work = cluster_.take_round(begin);
+    if (work.empty()) co_return;
+    const auto outcome =
+        co_await in_lane(kernel_lane_, [this, &work] { return apply(kernel_, work); });
+    const auto report = cluster_.settle(work, outcome);
+    doubt(report.doubtful);
+    const auto end = Clock::now();
+    not_before_ = end + pace_.minimum;
+    observer_.settled(work, report, end - begin);
+}
+
+void Daemon::doubt(const std::set<Part>& parts) {
+    for (auto& portion : cluster_.portions(parts)) {
+        const bool known = std::ranges::any_of(urgent_audit_, [&](const Portion& other) {
+            return other.part == portion.part && other.family == portion.family &&
+                   other.first == portion.first;
+        });
+        if (!known) urgent_audit_.push_back(std::move(portion));
+    }
+}
+
+void Daemon::plan_next_audit(plan::Moment now) {
+    auto portions = cluster_.portions();
+    audit_.assign(std::make_move_iterator(portions.begin()),
+                  std::make_move_iterator(portions.end()));
+    audit_size_ = audit_.size();
+    next_audit_ = now + pace_.period / static_cast<std::int64_t>(audit_size_);
+}
+
+plan::Moment Daemon::next_wake(plan::Moment now) const {
+    auto wake = next_audit_;
+    if (const auto due = cluster_.next_due(now)) wake = std::min(wake, *due);
+    if (!urgent_audit_.empty()) wake = std::min(wake, now + pause_after(failures_));
+    return wake;
+}
+
+/// Only gathers: what the news means is decided between two rounds, when nothing of ours is
+/// under way.
+asio::awaitable<void> Daemon::follow_addresses() {
+    asio::posix::stream_descriptor descriptor{io_, events_->fd()};
+    while (!stopping_) {
+        boost::system::error_code error;
+        co_await descriptor.async_wait(asio::posix::stream_descriptor::wait_read,
+                                       asio::redirect_error(asio::use_awaitable, error));
+        if (error || stopping_) break;
+        if (!gather_address_news()) break;
+        if (interfaces_unknown_ || !news_.empty()) bell_.ring();
+    }
+    descriptor.release(); // the socket stays its owner's
+}
+
+bool Daemon::gather_address_news() {
+    try {
+        auto news = events_->read();
+        const bool nameless = std::ranges::any_of(
+            news.addresses, [](const AddressEvent& event) { return event.interface.empty(); });
+        if (news.overrun || nameless || news.links.contains(kernel_.device.name()))
+            interfaces_unknown_ = true;
+        news_.insert(news_.end(), std::make_move_iterator(news.addresses.begin()),
+                     std::make_move_iterator(news.addresses.end()));
+        return true;
+    } catch (const std::exception& error) { // from now on the audit alone sees the interfaces
+        observer_.unreadable(Part::device, error.what());
+        interfaces_unknown_ = true;
+        bell_.ring();
+        return false;
+    }
+}
+
+void Daemon::take_address_news() {
+    if (std::exchange(interfaces_unknown_, false)) {
+        news_.clear();
+        doubt({Part::device});
+        return;
+    }
+    if (news_.empty()) return;
+    for (const auto& event : std::exchange(news_, {}))
+        take_event(event);
+    const std::vector<InterfaceAddress> all{elsewhere_.begin(), elsewhere_.end()};
+    cluster_.set_interfaces(all);
+}
+
+void Daemon::take_event(const AddressEvent& event) {
+    if (event.interface != kernel_.device.name()) {
+        const InterfaceAddress address{event.interface, event.address};
+        if (event.added) elsewhere_.insert(address);
+        else elsewhere_.erase(address);
+        return;
+    }
+    // Our own changes come back as events too; one that says what is believed says nothing new.
+    const DeviceAddress key{event.address, event.prefix_length};
+    if (cluster_.state().addresses().believed_present(key) != event.added) doubt({Part::device});
+}
+
+} // namespace ipvsproxy::sync

@@ -1,0 +1,96 @@
+// The only loop: inputs change what is wanted, rounds write it, audits keep it true.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <chrono>
+#include <deque>
+#include <string>
+#include <vector>
+
+#include "netlink/address_events.h"
+#include "proxy/plan/text.h"
+#include "proxy/sync/bell.h"
+#include "proxy/sync/cluster.h"
+
+namespace ipvsproxy::sync {
+
+/// ipvs.minSyncPeriod and ipvs.syncPeriod of KubeProxyConfiguration.
+struct Pace {
+    std::chrono::nanoseconds minimum{};                        ///< end of a round to the next
+    std::chrono::nanoseconds period{std::chrono::seconds{30}}; ///< of a whole audit
+};
+
+/// Is told what the loop does, on the loop's thread: the log, the metrics, the health probes.
+class Observer {
+public:
+    virtual ~Observer() = default;
+    /// A change was noticed that a round will take up.
+    virtual void queued() {}
+    /// The kernel's state was read for the first time: this many objects differ from what is
+    /// wanted.
+    virtual void adopted(std::size_t /*differences*/) {}
+    /// An audit found what nobody here did; the lines are what will be written to heal it.
+    virtual void drifted(Part /*part*/, const std::vector<plan::Line>& /*healing*/) {}
+    virtual void contested(const plan::Contest& /*contest*/) {}
+    virtual void settled(const Round& /*round*/, const Report& /*report*/,
+                         std::chrono::nanoseconds /*duration*/) {}
+    /// A table could not be read; tried again later.
+    virtual void unreadable(Part /*part*/, const std::string& /*reason*/) {}
+    /// A whole audit has ended.
+    virtual void audited(std::chrono::nanoseconds /*work*/) {}
+};
+
+/// Runs on one thread; blocking kernel work goes to a thread of its own and comes back as a value.
+class Daemon {
+public:
+    /// Everything that is passed in outlives the daemon. `events` may be null: then only the audit
+    /// sees changes of interfaces.
+    Daemon(boost::asio::io_context& io, Cluster& cluster, Kernel& kernel, AddressEvents* events,
+           Pace pace, Observer& observer);
+
+    Cluster& cluster() noexcept { return cluster_; }
+    /// The store has changed: a round is due.
+    void ring();
+    /// Services and EndpointSlices have both been listed. Until then nothing is read or written: a
+    /// wish that is half filled would empty the node.
+    void inputs_complete();
+    /// Ends run() after the round that is under way. The kernel's state stays as it is.
+    void stop();
+    boost::asio::awaitable<void> run();
+
+private:
+    boost::asio::awaitable<void> adopt();
+    boost::asio::awaitable<void> audit();
+    boost::asio::awaitable<bool> look_at(Portion portion);
+    boost::asio::awaitable<void> round();
+    boost::asio::awaitable<void> follow_addresses();
+    bool gather_address_news();
+    void take_address_news();
+    void take_event(const AddressEvent& event);
+    void doubt(const std::set<Part>& parts);
+    void plan_next_audit(plan::Moment now);
+    plan::Moment next_wake(plan::Moment now) const;
+
+    boost::asio::io_context& io_;
+    boost::asio::thread_pool kernel_lane_{1};
+    Cluster& cluster_;
+    Kernel& kernel_;
+    AddressEvents* events_;
+    Pace pace_;
+    Observer& observer_;
+    Bell bell_;
+    bool complete_{}, stopping_{}, changed_{};
+    std::vector<AddressEvent> news_;
+    bool interfaces_unknown_{};
+    std::set<InterfaceAddress> elsewhere_;
+    std::deque<Portion> urgent_audit_; ///< of what is in doubt: at once
+    std::deque<Portion> audit_;        ///< of all, a portion at a time
+    std::size_t audit_size_{1};
+    plan::Moment next_audit_{plan::Moment::max()}, not_before_{};
+    std::chrono::nanoseconds audit_work_{};
+    std::uint32_t failures_{};
+};
+
+} // namespace ipvsproxy::sync

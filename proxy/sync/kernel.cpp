@@ -1,0 +1,238 @@
+#include "proxy/sync/kernel.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+namespace ipvsproxy::sync {
+namespace {
+
+template <class T> void append(std::vector<T>& to, std::vector<T> from) {
+    to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
+}
+
+/// Writes one round, step by step, and gathers what was refused.
+class Writer {
+public:
+    Writer(Kernel& kernel, Outcome& outcome) : kernel_{kernel}, outcome_{outcome} {}
+
+    void write(plan::Step& step) {
+        std::visit([this](auto& one) { write(one); }, step);
+    }
+
+    /// Runs `work`; a table that cannot be asked fails alone.
+    template <class Work> void guard(Part part, const Work& work) {
+        try {
+            work();
+        } catch (const std::system_error& error) {
+            outcome_.failures.push_back({part, error.code(), error.what()});
+        } catch (const std::exception& error) {
+            outcome_.failures.push_back({part, {}, error.what()});
+        }
+    }
+
+private:
+    void write(plan::CreateDevice) {
+        guard(Part::device, [&] { kernel_.device.create(); });
+    }
+
+    void write(plan::DestroyDevice) {
+        guard(Part::device, [&] { kernel_.device.destroy(); });
+    }
+
+    void write(DeviceAddressChanges& changes) {
+        skip_addresses_without_server(changes);
+        guard(Part::device, [&] {
+            auto outcome = kernel_.device.apply(changes);
+            append(outcome_.addresses.refused, std::move(outcome.refused));
+            outcome_.addresses.unknown |= outcome.unknown;
+        });
+    }
+
+    void write(ipset::TableChanges& changes) {
+        guard(Part::sets, [&] {
+            auto outcome = kernel_.ipset.apply(changes);
+            append(outcome_.sets.refused, std::move(outcome.refused));
+            outcome_.sets.unknown.merge(outcome.unknown);
+        });
+    }
+
+    void write(plan::RuleStep& step) {
+        guard(Part::rules, [&] {
+            append(outcome_.rules[step.family], kernel_.rules[step.family]->apply(step.changes));
+        });
+    }
+
+    void write(ipvs::TableChanges& changes) {
+        guard(Part::services, [&] {
+            auto outcome = kernel_.ipvs.apply(changes);
+            note_doors(changes, outcome);
+            append(outcome_.ipvs.services, std::move(outcome.services));
+            append(outcome_.ipvs.destinations, std::move(outcome.destinations));
+            outcome_.ipvs.unknown |= outcome.unknown;
+        });
+    }
+
+    /// Remembers addresses all of whose new virtual servers were refused.
+    void note_doors(const ipvs::TableChanges& changes, const ipvs::Outcome& outcome) {
+        std::set<ipvs::ServiceKey> refused;
+        for (const auto& refusal : outcome.services)
+            refused.insert(refusal.key);
+        for (const auto& refusal : outcome.services)
+            closed_.insert(refusal.key.address);
+        for (const auto& [key, spec] : changes.services.add)
+            if (!refused.contains(key)) closed_.erase(key.address);
+    }
+
+    /// Traffic to an address without a virtual server behind it would end at whatever listens on
+    /// the node itself; so such an address stays unbound until there is one.
+    void skip_addresses_without_server(DeviceAddressChanges& changes) {
+        std::erase_if(changes.add, [&](const auto& entry) {
+            if (!closed_.contains(entry.first.address)) return false;
+            outcome_.skipped.push_back(entry.first);
+            return true;
+        });
+    }
+
+    Kernel& kernel_;
+    Outcome& outcome_;
+    std::set<Address> closed_;
+};
+
+std::map<std::string, std::optional<ipset::Set>> read_sets(ipset::Table& table, Family family) {
+    const auto headers = table.headers();
+    std::map<std::string, std::optional<ipset::Set>> sets;
+    for (std::size_t i = 0; i < plan::set_count; ++i) {
+        const auto id = plan::SetId::at(i);
+        if (id.family != family) continue;
+        const auto name = plan::set_name(id);
+        const auto header = headers.find(name);
+        if (header == headers.end()) continue;
+        auto& set = sets[name];
+        if (!header->second) continue;
+        if (auto entries = table.entries(name))
+            set = ipset::Set{*header->second, *std::move(entries)};
+    }
+    return sets;
+}
+
+std::vector<ipvs::ServiceKey> keys_of(const ipvs::Services& services) {
+    std::vector<ipvs::ServiceKey> keys;
+    keys.reserve(services.size());
+    for (const auto& [key, spec] : services)
+        keys.push_back(key);
+    return keys;
+}
+
+} // namespace
+
+std::string_view name(Part part) noexcept {
+    switch (part) {
+    case Part::device:
+        return "kube-ipvs0";
+    case Part::services:
+        return "IPVS virtual servers";
+    case Part::destinations:
+        return "IPVS real servers";
+    case Part::sets:
+        return "ipsets";
+    case Part::rules:
+        return "iptables rules";
+    case Part::flows:
+        return "conntrack";
+    }
+    return "?";
+}
+
+Outcome apply(Kernel& kernel, Round& round) {
+    Outcome outcome;
+    Writer writer{kernel, outcome};
+    auto& changes = round.changes;
+    const auto to_count = plan::services_to_count(changes.ipvs);
+    if (!to_count.empty()) {
+        // Without a count nothing leaves: connections may not be cut because of a failed read.
+        std::optional<ipvs::ObservedDestinations> seen;
+        writer.guard(Part::destinations, [&] { seen = kernel.ipvs.destinations(to_count); });
+        if (seen) outcome.leaving = plan::drain(changes.ipvs, *seen, round.deadlines, round.now);
+        else changes.ipvs.destinations.remove.clear();
+    }
+    for (auto& step : plan::steps(std::exchange(changes, {}), round.urgent)) {
+        writer.write(step);
+        plan::absorb(outcome.written, std::move(step));
+    }
+    writer.guard(Part::flows, [&] {
+        if (!round.flows.empty()) outcome.forgotten_flows = kernel.flows.forget(round.flows);
+    });
+    return outcome;
+}
+
+plan::NodeSnapshot snapshot(Kernel& kernel) {
+    plan::NodeSnapshot all;
+    all.device = kernel.device.snapshot();
+    all.services = kernel.ipvs.services();
+    all.destinations = kernel.ipvs.destinations(keys_of(all.services));
+    for (const auto family : families) {
+        for (auto& [name, set] : read_sets(kernel.ipset, family)) {
+            if (set) all.sets.emplace(name, *std::move(set));
+            else all.foreign_sets.insert(name);
+        }
+        if (kernel.rules[family] != nullptr) all.chains[family] = kernel.rules[family]->snapshot();
+    }
+    return all;
+}
+
+Sight look(Kernel& kernel, Portion portion) {
+    Sight sight;
+    switch (portion.part) {
+    case Part::device:
+        sight.seen = kernel.device.snapshot();
+        break;
+    case Part::services:
+        sight.seen = kernel.ipvs.services();
+        break;
+    case Part::destinations:
+        sight.seen = kernel.ipvs.destinations(portion.services);
+        break;
+    case Part::sets:
+        sight.seen = read_sets(kernel.ipset, portion.family);
+        break;
+    case Part::rules:
+        sight.seen = kernel.rules[portion.family]->snapshot();
+        break;
+    case Part::flows: // nothing is kept there, so nothing is audited
+        break;
+    }
+    sight.portion = std::move(portion);
+    return sight;
+}
+
+std::size_t observe(plan::NodeState& state, const Sight& sight) {
+    const auto& portion = sight.portion;
+    switch (portion.part) {
+    case Part::device:
+        return state.observe_device(std::get<DeviceState>(sight.seen));
+    case Part::services:
+        return state.observe_services(std::get<ipvs::Services>(sight.seen));
+    case Part::destinations:
+        return state.observe_destinations(std::get<ipvs::ObservedDestinations>(sight.seen).specs,
+                                          portion.first, portion.last);
+    case Part::rules:
+        return state.observe_rules(portion.family, std::get<iptables::Chains>(sight.seen));
+    case Part::flows:
+        return 0;
+    case Part::sets:
+        break;
+    }
+    const auto& sets = std::get<std::map<std::string, std::optional<ipset::Set>>>(sight.seen);
+    std::size_t drift = 0;
+    for (std::size_t i = 0; i < plan::set_count; ++i) {
+        const auto id = plan::SetId::at(i);
+        if (id.family != portion.family) continue;
+        const auto found = sets.find(plan::set_name(id));
+        if (found == sets.end() || !found->second) drift += state.observe_set(id, {}, {});
+        else drift += state.observe_set(id, found->second->spec, found->second->entries);
+    }
+    return drift;
+}
+
+} // namespace ipvsproxy::sync

@@ -1,0 +1,57 @@
+// The doors to the running kernel's tables, all of one network namespace.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "ipset/kernel_table.h"
+#include "ipvs/kernel_table.h"
+#include "netlink/kernel_conntrack.h"
+#include "netlink/kernel_device.h"
+#include "netlink/kernel_sysctl.h"
+#include "proxy/iptables/choose.h"
+#include "proxy/sync/kernel.h"
+
+namespace ipvsproxy::sync {
+
+/// The name of the device that holds the VIPs; CNIs know it by that name.
+inline constexpr std::string_view device_name = "kube-ipvs0";
+
+/// Requests and system calls so far, over all tables that speak netlink.
+struct KernelCost {
+    std::uint64_t messages{}, bytes{}, system_calls{};
+};
+
+/// Opens every table in the network namespace of the calling thread.
+class RealKernel {
+public:
+    /// @param backend nothing: as the host's other programs do
+    /// @param order_salt differs from node to node, so that not every node's round robin begins
+    ///        with the same pod
+    /// @throws std::system_error when the kernel has no IPVS, or refuses to be asked.
+    RealKernel(const PerFamily<bool>& enabled, std::optional<iptables::Backend> backend,
+               std::uint64_t order_salt);
+
+    Kernel& tables() noexcept { return *tables_; }
+    Sysctls& sysctls() noexcept { return sysctls_; }
+    const iptables::Choice& backend() const noexcept { return choice_; }
+    KernelCost cost() const noexcept;
+
+private:
+    KernelDevice device_{std::string{device_name}};
+    ipvs::KernelTable ipvs_;
+    ipset::KernelTable ipset_;
+    KernelFlows flows_;
+    KernelSysctls sysctls_;
+    iptables::Choice choice_;
+    PerFamily<std::unique_ptr<iptables::Tables>> rules_;
+    std::optional<Kernel> tables_;
+};
+
+/// Which families the kernel of this namespace has: IPv4 always; IPv6 where /proc/net/if_inet6
+/// exists and net.ipv6.conf.all.disable_ipv6 is not 1.
+PerFamily<bool> supported_families(Sysctls& sysctls);
+
+} // namespace ipvsproxy::sync
