@@ -10,6 +10,7 @@
 
 #include <sys/utsname.h>
 
+#include "netlink/modules.h"
 #include "proxy/iptables/legacy_codec.h"
 #include "proxy/iptables/legacy_handle.h"
 #include "proxy/iptables/legacy_sets.h"
@@ -243,7 +244,16 @@ std::vector<TableRefusal> LegacyTables::apply(const TableChanges& changes) {
     return refusals;
 }
 
-std::unique_ptr<LegacyHandle> LegacyTables::open(TableName table, std::error_code& error) const {
+std::unique_ptr<LegacyHandle> LegacyTables::open(TableName table, std::error_code& error,
+                                                 std::string& remedy) const {
+    auto handle = LegacyHandle::open(family_, table, error);
+    if (handle || !module_is_missing(error)) return handle;
+    // libiptc loads nothing, and the kernel nothing before ip_tables is there.
+    for (const auto& module : {std::string(family_ == Family::v4 ? "ip_tables" : "ip6_tables"),
+                               module_of(family_, table)})
+        if (const auto failure = load_module(module))
+            remedy +=
+                (remedy.empty() ? "load module " : ", ") + module + " (" + failure.message() + ")";
     return LegacyHandle::open(family_, table, error);
 }
 
@@ -254,13 +264,9 @@ std::optional<TableRefusal> LegacyTables::apply_to(TableName table, const TableC
 
     for (int attempt = 1;; ++attempt) {
         std::error_code error;
-        const auto handle = open(table, error);
-        if (!handle)
-            return teller.refusal(error, "read",
-                                  module_is_missing(error)
-                                      ? "is the kernel module " + module_of(family_, table) +
-                                            " installed?"
-                                      : std::string());
+        std::string remedy;
+        const auto handle = open(table, error, remedy);
+        if (!handle) return teller.refusal(error, "read", remedy);
         const Chains observed = read_chains(*handle, family_, named_chains(table, changes));
         const TableEdit edit = edit_for(table, observed, changes);
         if (edit.changes.empty()) return std::nullopt;

@@ -31,7 +31,8 @@ public:
 
 private:
     std::optional<TableRefusal> apply_to(TableName table, const TableChanges& changes);
-    std::unique_ptr<LegacyHandle> open(TableName table, std::error_code& error) const;
+    std::unique_ptr<LegacyHandle> open(TableName table, std::error_code& error,
+                                       std::string& remedy) const;
 
     Family family_;
     std::string lock_file_;
