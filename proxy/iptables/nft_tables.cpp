@@ -67,7 +67,8 @@ std::string_view line_number(std::string_view text, std::size_t number) {
 
 RestoreFailure restore_failure(std::string_view printed, std::string_view input) {
     RestoreFailure failure{error_named(printed), one_line(printed)};
-    if (printed.find("doesn't exist") != std::string_view::npos)
+    if (printed.find("doesn't exist") != std::string_view::npos ||
+        printed.find("does not exist") != std::string_view::npos)
         failure.error = make_error_code(std::errc::no_such_file_or_directory);
     // "line 7: RULE_APPEND failed", or for words not understood "Error occurred at line: 7"
     const auto at = printed.find("line");

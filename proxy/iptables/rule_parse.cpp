@@ -24,12 +24,13 @@ template <class T> using Parsed = boost::system::result<T, RuleProblem>;
 
 /// Splits at spaces; inside double quotes, and after a backslash, a character stands for itself.
 Parsed<Words> split_words(std::string_view text) {
+    if (std::ranges::any_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x20; }))
+        return Refused{"", "holds a control character"};
     Words words;
     bool in_word = false;
     bool in_quotes = false;
     for (std::size_t at = 0; at < text.size(); ++at) {
         char c = text[at];
-        if (static_cast<unsigned char>(c) < 0x20) return Refused{"", "holds a control character"};
         if (c == ' ' && !in_quotes) {
             in_word = false;
             continue;

@@ -10,9 +10,11 @@
 #include <poll.h>
 #include <spawn.h>
 #include <sys/mman.h>
-#include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
+extern "C" { // glibc 2.36 does not say so itself
+#include <sys/pidfd.h>
+}
 
 #include "netlink/handle.h"
 

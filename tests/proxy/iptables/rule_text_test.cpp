@@ -80,6 +80,7 @@ TEST_CASE("words that would not fit the kernel's structures are refused", "[ipta
 
 TEST_CASE("a rule cannot smuggle a second line into iptables-restore", "[iptables]") {
     CHECK(parse_rule("-m comment --comment \"a\nCOMMIT\"").has_error());
+    CHECK(parse_rule("-m comment --comment \"a\\\nCOMMIT\"").has_error());
     CHECK(parse_rule("-j DROP\n-A INPUT -j ACCEPT").has_error());
     CHECK(parse_rule(std::string("-j DROP\0", 8)).has_error());
 }
