@@ -25,9 +25,7 @@ public:
     Value(std::vector<std::string> texts) : data_{std::move(texts)} {}
     /// Of anything that prints itself: addresses, prefixes, names of objects.
     template <class Printable>
-    requires requires(const Printable& value) {
-        { value.text() } -> std::convertible_to<std::string>;
-    }
+    requires std::convertible_to<decltype(std::declval<const Printable&>().text()), std::string>
     Value(const Printable& value) : data_{std::string{value.text()}} {}
 
     using Data = std::variant<bool, std::int64_t, std::uint64_t, double, std::string,

@@ -1,3 +1,4 @@
+#include <functional>
 #include <mutex>
 #include <ostream>
 #include <unordered_set>
@@ -9,9 +10,17 @@ namespace {
 
 const std::string empty_text;
 
+/// Finds a string by a view of it: nearly every symbol exists already.
+struct Hash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const noexcept {
+        return std::hash<std::string_view>{}(text);
+    }
+};
+
 struct Pool {
     std::mutex mutex;
-    std::unordered_set<std::string> texts; // node-based: addresses stay
+    std::unordered_set<std::string, Hash, std::equal_to<>> texts; // node-based: addresses stay
 };
 
 Pool& pool() {
@@ -27,10 +36,16 @@ Symbol::Symbol(std::string_view text) : text_{&empty_text} {
     if (text.empty()) return;
     auto& shared = pool();
     const std::lock_guard lock{shared.mutex};
-    text_ = &*shared.texts.emplace(text).first;
+    auto found = shared.texts.find(text);
+    if (found == shared.texts.end()) found = shared.texts.emplace(text).first;
+    text_ = &*found;
 }
 
-std::ostream& operator<<(std::ostream& out, Symbol symbol) { return out << symbol.text(); }
-std::ostream& operator<<(std::ostream& out, const ObjectName& name) { return out << name.text(); }
+std::ostream& operator<<(std::ostream& out, Symbol symbol) {
+    return out << symbol.text();
+}
+std::ostream& operator<<(std::ostream& out, const ObjectName& name) {
+    return out << name.text();
+}
 
 } // namespace ipvsproxy::model

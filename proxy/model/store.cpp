@@ -13,7 +13,8 @@ template <class Map, class Key, class Value> bool put_at(Map& map, const Key& ke
     return true;
 }
 
-template <class Map, class Key> const typename Map::mapped_type* held_at(const Map& map, const Key& key) {
+template <class Map, class Key>
+const typename Map::mapped_type* held_at(const Map& map, const Key& key) {
     const auto found = map.find(key);
     return found == map.end() ? nullptr : &found->second;
 }
@@ -80,6 +81,11 @@ const Store::Slices& Store::slices(const ObjectName& service) const {
     static const Slices none;
     const auto* held = held_at(slices_, service);
     return held == nullptr ? none : *held;
+}
+
+const EndpointSlice* Store::slice(const ObjectName& name) const {
+    const auto* owner = held_at(slice_owner_, name);
+    return owner == nullptr ? nullptr : held_at(slices_.at(*owner), name.name);
 }
 
 const Node* Store::node(const std::string& name) const {

@@ -29,6 +29,7 @@ public:
     const Service* service(const ObjectName& name) const;
     /// The slices of a service; empty when there are none. Kept also for services not known yet.
     const Slices& slices(const ObjectName& service) const;
+    const EndpointSlice* slice(const ObjectName& name) const;
     const Node* node(const std::string& name) const;
     const std::map<ObjectName, Service>& services() const { return services_; }
     const std::map<ObjectName, Slices>& all_slices() const { return slices_; }

@@ -256,6 +256,14 @@ void make_canonical(Contribution& all) {
     sort_once(all.addresses);
     sort_once(all.entries);
     sort_once(all.guarded);
+    // One address and port may be reached by two ways (a VIP that is a node address): one wish.
+    std::ranges::stable_sort(all.udp_flows, {}, &StaleFlows::destination);
+    std::vector<StaleFlows> flows;
+    for (auto& flow : all.udp_flows)
+        if (flows.empty() || flows.back().destination != flow.destination)
+            flows.push_back(std::move(flow));
+        else flows.back().answered_by.merge(flow.answered_by);
+    all.udp_flows = std::move(flows);
 }
 
 } // namespace

@@ -22,9 +22,9 @@ std::vector<ipvs::ServiceKey> services_to_count(const ipvs::TableChanges& change
 /// The removals that are put off, and what the kernel holds for each meanwhile (weight 0).
 using Leaving = ipvs::Destinations;
 
-/// Turns each removal of a TCP real server that has connections into weight 0, until its deadline.
-/// One without a deadline yet gets `limit` from `now` (zero: none). `changes` is left with what is
-/// to be written; a real server that has weight 0 already costs nothing.
+/// Turns each removal of a TCP real server that has connections into weight 0, until its deadline
+/// (one without a deadline has just begun to leave). `changes` is left with what is to be written;
+/// a real server that has weight 0 already costs nothing.
 Leaving drain(ipvs::TableChanges& changes, const ipvs::ObservedDestinations& seen,
               const Deadlines& deadlines, Moment now);
 

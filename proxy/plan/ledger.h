@@ -125,6 +125,10 @@ public:
         for (const auto& [key, spec] : changes.add)
             observe(key, spec);
     }
+    /// What the kernel holds at a key that nobody wants is no concern of ours any more.
+    void forget(const Key& key) {
+        if (!wanted_.contains(key)) differences_.erase(key);
+    }
     /// Leaves the key alone until then. Without a difference there, nothing happens.
     void hold(const Key& key, Moment until) {
         if (const auto at = differences_.find(key); at != differences_.end())

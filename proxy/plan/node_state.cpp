@@ -100,7 +100,10 @@ void NodeState::replace_servers(const model::ObjectName& name, const Contributio
     const bool same_rank = before.created == after.created;
     compare(
         before.virtual_servers, after.virtual_servers,
-        [&](const VirtualServer& old) { release(name, old); },
+        [&](const VirtualServer& old) {
+            release(name, old);
+            if (!claims_.contains(old.key) && is_excluded(old.key)) leave_alone(old);
+        },
         [&](const VirtualServer& now) { claim(name, now); },
         [&](const VirtualServer& old, const VirtualServer& now) {
             if (!same_rank) {
@@ -195,11 +198,31 @@ std::vector<Contest> NodeState::take_contests() {
     return std::exchange(contests_, {});
 }
 
-bool NodeState::is_ours(const ipvs::ServiceKey& key) const {
-    if (services_.wanted(key) != nullptr) return true;
-    return settings_.enabled[key.address.family()] &&
-           std::ranges::none_of(settings_.exclude_cidrs,
-                                [&](const Prefix& cidr) { return cidr.contains(key.address); });
+bool NodeState::is_excluded(const ipvs::ServiceKey& key) const {
+    return std::ranges::any_of(settings_.exclude_cidrs,
+                               [&](const Prefix& cidr) { return cidr.contains(key.address); });
+}
+
+/// A virtual server that nobody wants any more and that excludeCIDRs cover stays as it is, with its
+/// real servers; kube-proxy never deletes it either.
+void NodeState::leave_alone(const VirtualServer& server) {
+    services_.forget(server.key);
+    for (const auto& at : server.destinations)
+        destinations_.forget(destination(server, at));
+}
+
+/// A virtual server that is gone took its real servers with it.
+void NodeState::lose_destinations(const ipvs::ServiceKey& service) {
+    std::vector<ipvs::DestinationKey> lost;
+    const auto collect = [&](const auto& map) {
+        for (auto at = map.lower_bound({service, {}, {}});
+             at != map.end() && at->first.service == service; ++at)
+            lost.push_back(at->first);
+    };
+    collect(destinations_.wanted());
+    collect(destinations_.differences());
+    for (const auto& key : lost)
+        destinations_.observe(key, std::nullopt);
 }
 
 std::size_t NodeState::observe(const NodeSnapshot& seen) {
@@ -223,7 +246,11 @@ std::size_t NodeState::observe_device(const DeviceState& seen) {
     DeviceAddresses ours;
     for (const auto& [key, spec] : seen.addresses) {
         const auto family = key.address.family();
-        if (!settings_.enabled[family] || key.address.is_ipv6_link_local()) continue;
+        if (!settings_.enabled[family]) continue;
+        // The kernel makes link-local addresses by itself, and loopback ones are nobody's VIP; but
+        // a Service may ask for either.
+        const bool passed_over = key.address.is_ipv6_link_local() || key.address.is_loopback();
+        if (passed_over && addresses_.wanted(key) == nullptr) continue;
         // Whether an IPv4 address is deprecated, nobody asks for and nobody heeds.
         ours.emplace(key, family == Family::v4 ? DeviceAddressSpec{} : spec);
     }
@@ -232,9 +259,15 @@ std::size_t NodeState::observe_device(const DeviceState& seen) {
 
 std::size_t NodeState::observe_services(const ipvs::Services& seen) {
     ipvs::Services ours;
-    for (const auto& [key, spec] : seen)
-        if (is_ours(key)) ours.emplace_hint(ours.end(), key, spec);
-    return services_.observe(ours);
+    for (const auto& [key, spec] : seen) {
+        const bool ours_to_remove = settings_.enabled[key.address.family()] && !is_excluded(key);
+        if (ours_to_remove || services_.wanted(key) != nullptr)
+            ours.emplace_hint(ours.end(), key, spec);
+    }
+    const auto news = services_.observe(ours);
+    for (const auto& [key, difference] : services_.differences())
+        if (!difference.observed) lose_destinations(key);
+    return news;
 }
 
 std::size_t NodeState::observe_destinations(const ipvs::Destinations& seen,

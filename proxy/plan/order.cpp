@@ -17,11 +17,26 @@ void move_if(Container& from, Container& to, const Test& test) {
     }
 }
 
-/// Takes the additions and updates that are urgent out of `all`. Chains come along whole: they are
-/// few, and every service needs them.
+/// What every service stands on comes first too: the device, the sets, and the chains, which are
+/// few and come whole. A set is made in the size of all that is to come.
+void take_ground(NodeChanges& all, NodeChanges& first) {
+    first.create_device = std::exchange(all.create_device, false);
+    for (auto& [name, set] : all.sets.sets) {
+        if (!set.create) continue;
+        auto& some = first.sets.sets[name];
+        some.spec = set.spec;
+        some.create = std::exchange(set.create, std::nullopt);
+        some.expected = some.add.size() + set.add.size();
+    }
+    std::erase_if(all.sets.sets, [](const auto& set) {
+        return !set.second.create && set.second.add.empty() && set.second.remove.empty();
+    });
+    first.rules = std::exchange(all.rules, {});
+}
+
+/// Takes the additions and updates that are urgent out of `all`.
 NodeChanges take_urgent(NodeChanges& all, const Urgent& urgent) {
     NodeChanges first;
-    first.create_device = std::exchange(all.create_device, false);
     const auto bound = [&](const auto& entry) {
         return urgent.addresses.contains(entry.first.address);
     };
@@ -36,21 +51,16 @@ NodeChanges take_urgent(NodeChanges& all, const Urgent& urgent) {
     move_if(all.ipvs.destinations.add, first.ipvs.destinations.add, answers);
     move_if(all.ipvs.destinations.update, first.ipvs.destinations.update, answers);
     for (auto& [name, set] : all.sets.sets) {
-        ipset::SetChanges some{.create = std::exchange(set.create, std::nullopt),
-                               .expected = set.add.size(),
-                               .spec = set.spec};
         const auto is_urgent = [&, &name = name](const ipset::Entry& entry) {
             return urgent.entries.contains({name, entry});
         };
-        const auto rest = std::ranges::stable_partition(set.add, std::not_fn(is_urgent));
-        some.add.assign(rest.begin(), rest.end());
-        set.add.erase(rest.begin(), rest.end());
-        if (some.create || !some.add.empty()) first.sets.sets.emplace(name, std::move(some));
+        const auto some = std::ranges::stable_partition(set.add, std::not_fn(is_urgent));
+        if (some.empty()) continue;
+        first.sets.sets[name] = {.spec = set.spec, .add = {some.begin(), some.end()}};
+        set.add.erase(some.begin(), some.end());
     }
-    std::erase_if(all.sets.sets, [](const auto& set) {
-        return !set.second.create && set.second.add.empty() && set.second.remove.empty();
-    });
-    first.rules = std::exchange(all.rules, {});
+    // Without anything urgent nothing is taken out of the one order of removals and additions.
+    if (!first.empty()) take_ground(all, first);
     return first;
 }
 

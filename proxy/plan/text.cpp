@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <map>
-#include <tuple>
+#include <utility>
 
 namespace ipvsproxy::plan {
 namespace {
@@ -90,26 +90,53 @@ std::string differing(const ipvs::DestinationSpec& seen, const ipvs::Destination
            std::to_string(seen.lower_threshold);
 }
 
-/// Who asks for an address or a set entry; the first in name order where several do.
+/// Who asks for an address or a set entry; where several do, one of them. Most are found by the
+/// virtual server they go with; only for others is everybody's list read, once.
 class Owners {
 public:
-    explicit Owners(const NodeState& state) {
-        for (const auto& [name, contribution] : state.contributions()) {
+    explicit Owners(const NodeState& state) : state_{state} {}
+
+    std::string of(const Address& address) {
+        const auto& servers = state_.services().wanted();
+        const auto at = servers.lower_bound({address, {}, {}});
+        const bool found = at != servers.end() && at->first.address == address;
+        if (const auto* name = found ? state_.owner(at->first) : nullptr;
+            name != nullptr && asks(*name, &Contribution::addresses, address))
+            return name->text();
+        read_all();
+        return text(addresses_, address);
+    }
+    std::string of(const SetEntry& entry) {
+        const auto& [id, one] = entry;
+        if (const auto* name = state_.owner({one.address, one.port, one.protocol});
+            name != nullptr && asks(*name, &Contribution::entries, entry))
+            return name->text();
+        read_all();
+        return text(entries_, entry);
+    }
+
+private:
+    template <class List, class Value>
+    bool asks(const model::ObjectName& name, List Contribution::*list, const Value& value) const {
+        return std::ranges::binary_search(state_.contribution(name)->*list, value);
+    }
+    void read_all() {
+        if (std::exchange(all_read_, true)) return;
+        for (const auto& [name, contribution] : state_.contributions()) {
             for (const auto& address : contribution.addresses)
                 addresses_.emplace(address, &name);
             for (const auto& entry : contribution.entries)
                 entries_.emplace(entry, &name);
         }
     }
-    std::string of(const Address& address) const { return text(addresses_, address); }
-    std::string of(const SetEntry& entry) const { return text(entries_, entry); }
-
-private:
     template <class Map>
     static std::string text(const Map& map, const typename Map::key_type& key) {
         const auto at = map.find(key);
         return at == map.end() ? std::string{} : at->second->text();
     }
+
+    const NodeState& state_;
+    bool all_read_{};
     std::map<Address, const model::ObjectName*> addresses_;
     std::map<SetEntry, const model::ObjectName*> entries_;
 };
@@ -147,13 +174,23 @@ private:
             {sign, std::move(table), std::move(command), std::move(reason), std::move(service)});
     }
 
+    /// In what the kernel differs; nothing when it is not known to differ any more.
+    template <class Table, class Key, class Spec>
+    static std::string why(const Table& table, const Key& key, const Spec& spec) {
+        const auto at = table.differences().find(key);
+        return at == table.differences().end() || !at->second.observed
+                   ? std::string{}
+                   : differing(*at->second.observed, spec);
+    }
+
     std::string owner(const ipvs::ServiceKey& key) const {
         const auto* name = state_.owner(key);
         return name == nullptr ? std::string{} : name->text();
     }
 
     void describe(const std::string& name, const ipset::SetChanges& set) {
-        if (set.create) add(Sign::add, "ipset", ipset_create(name, *set.create), "missing");
+        if (set.create)
+            add(Sign::add, "ipset", ipset_create(name, *set.create), "missing or unfit");
         const auto id = find_set(name);
         const auto entry_text = [&](const ipset::Entry& entry) {
             return ' ' + name + ' ' + ipset::text(set.spec.type, entry);
@@ -185,25 +222,22 @@ private:
     void describe(const ipvs::ServiceChanges& changes) {
         for (const auto& key : changes.remove)
             add(Sign::remove, "ipvs", ipvsadm("-D", key), nobody);
-        for (const auto& [key, spec] : changes.update) {
-            const auto& seen = state_.services().differences().at(key).observed;
-            add(Sign::update, "ipvs", ipvsadm("-E", key, spec), differing(*seen, spec), owner(key));
-        }
+        for (const auto& [key, spec] : changes.update)
+            add(Sign::update, "ipvs", ipvsadm("-E", key, spec), why(state_.services(), key, spec),
+                owner(key));
         for (const auto& [key, spec] : changes.add)
             add(Sign::add, "ipvs", ipvsadm("-A", key, spec), "missing", owner(key));
     }
 
     void describe(const ipvs::DestinationChanges& changes, const ipvs::ServiceChanges& services) {
-        const auto& seen = state_.destinations().differences();
         for (const auto& key : changes.remove)
             if (!services.remove.contains(key.service))
                 add(Sign::remove, "ipvs", ipvsadm("-d", key), "no ready endpoint",
                     owner(key.service));
         for (const auto& [key, spec] : changes.update) {
-            const auto& observed = seen.at(key).observed;
             const bool leaving = state_.destinations().wanted(key) == nullptr;
             add(Sign::update, "ipvs", ipvsadm("-e", key, spec),
-                leaving ? "leaving, has connections" : differing(*observed, spec),
+                leaving ? "leaving, has connections" : why(state_.destinations(), key, spec),
                 owner(key.service));
         }
         for (const auto& [key, spec] : changes.add)

@@ -5,6 +5,8 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
+
 #include "tests/ipset/entries.h"
 
 namespace ipvsproxy::ipset::test {
@@ -250,20 +252,41 @@ TEST_CASE("what is written is what is read, for every kind of set", "[ipset]") {
 }
 
 TEST_CASE("options beyond a SetSpec are noticed", "[ipset]") {
+    const auto with = [](std::string_view options) {
+        const auto data = hex(options);
+        auto bytes = hex("0500 0100 07 000000 0600 0200 6100 0000 0500 0500 02 000000"
+                         "1100 0300 686173683a69702c706f727400 000000");
+        bytes.insert(bytes.end(), {static_cast<std::uint8_t>(data.size() + 12), 0, 7, 0x80});
+        const auto most = hex("0800 1340 00010000");
+        bytes.insert(bytes.end(), most.begin(), most.end());
+        bytes.insert(bytes.end(), data.begin(), data.end());
+        const Received received{IPSET_CMD_LIST, bytes};
+        return decode_listing(received.message).value().header.value();
+    };
+    const Header plain{.spec = SetSpec{}, .plain = true};
+    const Header other{.spec = SetSpec{}, .plain = false};
+    CHECK(with("") == plain);
+    CHECK(with("0800 0640 0000003c") == other);           // timeout 60
+    CHECK(with("0800 0840 00000008") == other);           // counters
+    CHECK(with("0800 0840 00000000") == plain);           // no flags
+    CHECK(with("0500 1400 18 000000") == other);          // netmask 24
+    CHECK(with("0500 1400 20 000000") == plain);          // netmask 32
+    CHECK(with("0c00 0c80 0800 0140 ffffff00") == other); // bitmask
+}
+
+TEST_CASE("a range of ports that does not begin at 0 is noticed", "[ipset]") {
     auto bytes = hex(listed_ports);
-    SECTION("a range that begins elsewhere") {
-        bytes[63] = 1;
-    }
-    SECTION("a timeout") {
-        bytes.insert(bytes.end(), {0, 0, 0, 0}); // room; then ELEMENTS becomes TIMEOUT
-        bytes.resize(bytes.size() - 4);
-        bytes[86] = IPSET_ATTR_TIMEOUT;
-    }
+    const auto range = hex("0600 0440 0000 0000 0600 0540 ffff");
+    const auto at = std::search(bytes.begin(), bytes.end(), range.begin(), range.end());
+    REQUIRE(at != bytes.end());
+    at[5] = 1;
     const Received received{IPSET_CMD_LIST, bytes};
     const auto listing = decode_listing(received.message);
     REQUIRE(listing);
-    REQUIRE(listing->header);
-    CHECK_FALSE(listing->header->plain);
+    CHECK(listing->header ==
+          Header{.spec = SetSpec{.type = Type::bitmap_port, .max_entries = 65535},
+                 .plain = false,
+                 .entry_count = 1});
 }
 
 TEST_CASE("a listing that is cut off anywhere is refused or read without harm", "[ipset]") {

@@ -6,8 +6,7 @@
 #include <thread>
 #include <unistd.h>
 
-namespace log_under_test = ipvsproxy::log;
-using namespace log_under_test;
+using namespace ipvsproxy::log;
 
 namespace {
 
@@ -92,6 +91,7 @@ TEST_CASE("split streams leave only errors on stderr", "[log]") {
 TEST_CASE("lines of many threads stay whole", "[log]") {
     Captured captured{STDERR_FILENO};
     constexpr int each = 200;
+    constexpr std::size_t all = 4UL * each;
     std::vector<std::thread> threads;
     threads.reserve(4);
     for (int t = 0; t < 4; ++t)
@@ -102,10 +102,10 @@ TEST_CASE("lines of many threads stay whole", "[log]") {
     for (auto& thread : threads)
         thread.join();
     const auto text = captured.text();
-    CHECK(std::ranges::count(text, '\n') == 4 * each);
+    CHECK(static_cast<std::size_t>(std::ranges::count(text, '\n')) == all);
     std::size_t whole = 0;
     for (auto at = text.find(" end=\"here\"\n"); at != std::string::npos;
          at = text.find(" end=\"here\"\n", at + 1))
         ++whole;
-    CHECK(whole == 4 * each);
+    CHECK(whole == all);
 }

@@ -1,0 +1,53 @@
+// Which file gives which object, and which of them counts.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <variant>
+
+#include "proxy/model/store.h"
+
+namespace ipvsproxy::files {
+
+using Given = std::variant<model::Service, model::EndpointSlice, model::Node>;
+
+/// Names an object of the three kinds. A Node's namespace is empty.
+struct Key {
+    enum class Kind : std::uint8_t { service, slice, node } kind;
+    model::ObjectName name;
+    /// "Service default/web", "Node n1"
+    std::string text() const;
+    friend auto operator<=>(const Key&, const Key&) = default;
+};
+Key key_of(const Given& object);
+
+/// Puts into a store what files give, one layer a file. Of one object's givers the last in the
+/// order of their names counts; the others' are kept until it goes. The store holds the one that
+/// counts.
+class Layers {
+public:
+    explicit Layers(model::Store& store) : store_{store} {}
+    /// From now on `file` gives exactly `objects`, and still what it gave before of `kept`.
+    void replace(const std::string& file, std::map<Key, Given> objects, const std::set<Key>& kept);
+    void remove(const std::string& file) { replace(file, {}, {}); }
+    /// What a file gives now.
+    const std::set<Key>& given_by(const std::string& file) const;
+    /// The objects given by more than one file, each with these in order; the last one counts.
+    std::map<Key, std::vector<std::string>> contested() const;
+
+private:
+    /// By file. Nothing for the one that counts: the store has it.
+    using Givers = std::map<std::string, std::unique_ptr<Given>>;
+
+    void give(const std::string& file, const Key& key, Given object);
+    void take_back(const std::string& file, const Key& key);
+    Given held(const Key& key) const;
+    void put(Given object);
+
+    model::Store& store_;
+    std::map<Key, Givers> givers_{};
+    std::map<std::string, std::set<Key>> given_{};
+    std::set<Key> contested_{};
+};
+
+} // namespace ipvsproxy::files

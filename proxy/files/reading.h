@@ -1,0 +1,35 @@
+// One manifest file's bytes to the objects it gives and what there is to say about them.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "proxy/files/layers.h"
+
+namespace ipvsproxy::files {
+
+enum class Severity : std::uint8_t { note, warning, error };
+
+/// One line for the log.
+struct Message {
+    Severity severity{};
+    std::string text;
+    friend auto operator<=>(const Message&, const Message&) = default;
+};
+
+/// What a file says.
+struct Reading {
+    bool broken{};    ///< no JSON or YAML: none of it counts
+    bool anonymous{}; ///< holds an object that was refused and has no name
+    std::map<Key, Given> objects{};
+    std::set<Key> refused{};             ///< named, but malformed
+    std::set<std::string> passed_over{}; ///< other kinds: "apps/v1 Deployment"
+    std::vector<Message> messages{};     ///< in the order of the file
+};
+
+/// @param file names the file in messages, and says by its end which language it is in; where it
+/// does not (standard input), a text that begins with an object in JSON is JSON.
+Reading read_manifest(const std::string& file, std::string_view text);
+
+} // namespace ipvsproxy::files

@@ -1,0 +1,270 @@
+#include "proxy/files/source.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <dirent.h>
+#include <fcntl.h>
+#include <memory>
+#include <sys/stat.h>
+#include <system_error>
+#include <unistd.h>
+#include <utility>
+
+namespace ipvsproxy::files {
+namespace {
+
+constexpr std::size_t max_size = std::size_t{64} << 20U; ///< of a file
+
+std::string words(int error) {
+    return std::generic_category().message(error);
+}
+Message trouble(const std::string& path, const std::string& what) {
+    return {Severity::error, path + ": " + what};
+}
+
+/// A file descriptor that closes itself.
+class Descriptor {
+public:
+    explicit Descriptor(int fd) : fd_{fd} {}
+    ~Descriptor() {
+        if (fd_ > STDIN_FILENO) ::close(fd_);
+    }
+    Descriptor(const Descriptor&) = delete;
+    Descriptor& operator=(const Descriptor&) = delete;
+    int get() const { return fd_; }
+
+private:
+    int fd_;
+};
+
+/// The whole of a file. @return the errno of what went wrong; EFBIG beyond the limit.
+int slurp(const std::string& path, std::string& out) {
+    const Descriptor file{path == standard_input ? STDIN_FILENO
+                                                 : ::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+    if (file.get() < 0) return errno;
+    std::array<char, 65536> buffer{};
+    for (;;) {
+        const auto count = ::read(file.get(), buffer.data(), buffer.size());
+        if (count < 0 && errno == EINTR) continue;
+        if (count < 0) return errno;
+        if (count == 0) return 0;
+        out.append(buffer.data(), static_cast<std::size_t>(count));
+        if (out.size() > max_size) return EFBIG;
+    }
+}
+
+std::int64_t nanoseconds(const timespec& time) {
+    return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+}
+
+struct CloseFolder {
+    void operator()(DIR* folder) const noexcept { ::closedir(folder); }
+};
+
+/// The names in a folder, in order. @return the errno when it cannot be read.
+int entries(const std::string& folder, std::set<std::string>& names) {
+    const std::unique_ptr<DIR, CloseFolder> open{::opendir(folder.c_str())};
+    if (!open) return errno;
+    for (;;) {
+        errno = 0;
+        const auto* entry =
+            ::readdir(open.get()); // NOLINT(concurrency-mt-unsafe): a DIR of our own
+        if (entry == nullptr) return errno;
+        names.emplace(static_cast<const char*>(entry->d_name));
+    }
+}
+
+} // namespace
+
+Source::Source(Where where, model::Store& store, Say say)
+    : where_{std::move(where)}, say_{std::move(say)}, layers_{store} {
+    for (auto& path : where_.paths)
+        path = tidied(path);
+}
+
+void Source::read_all() {
+    refresh({.everything = true});
+}
+
+void Source::refresh(const Changed& changed) {
+    bool everything = changed.everything;
+    for (const auto& path : changed.paths) {
+        struct stat status {};
+        // What is not a plain file may have been a folder, or a link, and hide any number of files.
+        const bool plain =
+            ::stat(path.c_str(), &status) == 0 ? S_ISREG(status.st_mode) : files_.contains(path);
+        if (!plain) everything = true;
+        else if (watches_over(path)) look(path, Look::surely);
+    }
+    if (everything) scan();
+    report_contested();
+}
+
+std::vector<std::string> Source::files() const {
+    std::vector<std::string> names;
+    for (const auto& [name, file] : files_)
+        names.push_back(name);
+    return names;
+}
+
+/// Whether the path is one of ours: given itself, or a manifest in a folder given.
+bool Source::watches_over(const std::string& path) const {
+    return std::ranges::any_of(where_.paths, [&](const std::string& given) {
+        if (path == given) return true;
+        const auto folder = joined(given, {});
+        if (!path.starts_with(folder)) return false;
+        auto rest = std::string_view{path}.substr(folder.size());
+        for (auto slash = rest.find('/'); slash != std::string_view::npos; slash = rest.find('/')) {
+            if (!where_.recursive || rest.starts_with('.')) return false;
+            rest.remove_prefix(slash + 1);
+        }
+        return is_manifest(rest);
+    });
+}
+
+Source::Listing Source::list() {
+    Listing listing;
+    for (const auto& path : where_.paths) {
+        struct stat status {};
+        if (path == standard_input) {
+            listing.files.insert(path);
+        } else if (::stat(path.c_str(), &status) != 0) {
+            const int error = errno;
+            report(path, {trouble(path, words(error))});
+            if (error != ENOENT && error != ENOTDIR) listing.unreadable.insert(path);
+        } else if (S_ISDIR(status.st_mode)) {
+            list_folder(path, listing);
+        } else {
+            listing.files.insert(path);
+        }
+    }
+    return listing;
+}
+
+void Source::list_folder(const std::string& folder, Listing& listing) {
+    listing.folders.insert(folder);
+    std::set<std::string> names;
+    if (const int error = entries(folder, names); error != 0) {
+        report(folder, {trouble(folder, words(error))});
+        listing.unreadable.insert(folder);
+        return;
+    }
+    report(folder, {});
+    for (const auto& name : names) {
+        if (name.starts_with('.')) continue;
+        const auto path = joined(folder, name);
+        struct stat status {};
+        if (::lstat(path.c_str(), &status) != 0) continue; // gone since
+        if (S_ISDIR(status.st_mode) && where_.recursive) list_folder(path, listing);
+        if (!is_manifest(name) || ::stat(path.c_str(), &status) != 0) continue;
+        if (S_ISREG(status.st_mode)) listing.files.insert(path);
+    }
+}
+
+void Source::scan() {
+    const auto listing = list();
+    for (const auto& folder : std::exchange(folders_, listing.folders))
+        if (!listing.folders.contains(folder) && !is_given(folder)) report(folder, {});
+    // What stands in a folder that cannot be listed may still be there.
+    const auto hidden = [&](const std::string& file) {
+        return std::ranges::any_of(listing.unreadable, [&](const std::string& folder) {
+            return file == folder || file.starts_with(joined(folder, {}));
+        });
+    };
+    std::vector<std::string> gone;
+    for (const auto& [file, known] : files_)
+        if (!listing.files.contains(file) && !hidden(file)) gone.push_back(file);
+    for (const auto& file : gone)
+        forget(file);
+    for (const auto& file : listing.files)
+        look(file, Look::if_stamped_anew);
+}
+
+/// Reads a file if it is another than the one that was read last.
+void Source::look(const std::string& file, Look how) {
+    if (file == standard_input) {
+        if (!files_[file].was_read) read(file, std::nullopt);
+        return;
+    }
+    struct stat status {};
+    if (::stat(file.c_str(), &status) != 0) return cannot_read(file, errno);
+    const Stamp stamp{status.st_dev, status.st_ino, status.st_size, nanoseconds(status.st_mtim),
+                      nanoseconds(status.st_ctim)};
+    const bool regular = S_ISREG(status.st_mode);
+    const auto known = files_.find(file);
+    const bool was_read = known != files_.end() && known->second.was_read;
+    if (was_read && !regular) return; // a pipe can be read once
+    // Two writes within one tick of the kernel's clock may have one stamp: what was named is read.
+    if (was_read && how == Look::if_stamped_anew && known->second.stamp == stamp) return;
+    read(file, stamp);
+}
+
+void Source::read(const std::string& file, const std::optional<Stamp>& stamp) {
+    std::string text;
+    if (const int error = slurp(file, text); error != 0) return cannot_read(file, error);
+    auto& known = files_[file];
+    const auto content = std::hash<std::string>{}(text);
+    const bool same = known.was_read && known.content == content && !in_error_.contains(file);
+    known = {stamp, content, true};
+    if (!same) accept(file, read_manifest(file, text));
+}
+
+/// What is gone gives nothing; what cannot be read gives what it gave.
+void Source::cannot_read(const std::string& file, int error) {
+    const bool gone = error == ENOENT || error == ENOTDIR;
+    if (gone) forget(file);
+    if (!gone || is_given(file)) report(file, {trouble(file, words(error))});
+}
+
+void Source::accept(const std::string& file, Reading&& reading) {
+    report(file, reading.messages);
+    for (const auto& kind : reading.passed_over)
+        if (kinds_named_.insert(kind).second)
+            say_({Severity::note, file + ": objects of " + kind + " are passed over"});
+    if (reading.broken) return;
+    auto kept = reading.refused;
+    if (reading.anonymous)
+        kept.insert(layers_.given_by(file).begin(), layers_.given_by(file).end());
+    layers_.replace(file, std::move(reading.objects), kept);
+}
+
+void Source::forget(const std::string& file) {
+    layers_.remove(file);
+    files_.erase(file);
+    if (!is_given(file)) report(file, {});
+}
+
+bool Source::is_given(const std::string& path) const {
+    return std::ranges::find(where_.paths, path) != where_.paths.end();
+}
+
+void Source::report(const std::string& path, const std::vector<Message>& messages) {
+    auto& said = said_[path];
+    std::set<Message> now;
+    bool error = false;
+    for (const auto& message : messages) {
+        if (!said.contains(message) && !now.contains(message)) say_(message);
+        now.insert(message);
+        error = error || message.severity == Severity::error;
+    }
+    said = std::move(now);
+    if (error) in_error_.insert(path);
+    else in_error_.erase(path);
+    if (said.empty()) said_.erase(path);
+}
+
+void Source::report_contested() {
+    std::set<std::string> now;
+    for (const auto& [key, files] : layers_.contested()) {
+        std::string text = key.text() + " is given by ";
+        for (const auto& file : files)
+            text += file + (file == files.back() ? ": " : ", ");
+        text += "the last one counts";
+        if (!contested_said_.contains(text)) say_({Severity::warning, text});
+        now.insert(std::move(text));
+    }
+    contested_said_ = std::move(now);
+}
+
+} // namespace ipvsproxy::files
