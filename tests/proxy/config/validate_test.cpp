@@ -1,0 +1,254 @@
+#include "proxy/config/validate.h"
+
+#include <catch2/catch.hpp>
+
+#include "proxy/config/texts.h"
+
+using namespace ipvsproxy;
+using namespace ipvsproxy::config;
+using namespace std::chrono_literals;
+
+namespace {
+
+using Change = void (*)(Configuration&);
+
+Errors errors(Change change) {
+    Configuration configuration;
+    change(configuration);
+    const auto result = validate(configuration);
+    if (result) return {};
+    Errors out;
+    for (const auto& error : result.error()) {
+        CHECK_THAT(error, Catch::StartsWith("KubeProxyConfiguration."));
+        out.push_back(error.substr(error.find('.') + 1));
+    }
+    return out;
+}
+
+Parsed parsed(Change change) {
+    Configuration configuration;
+    change(configuration);
+    const auto result = validate(configuration);
+    REQUIRE(result.has_value());
+    return *result;
+}
+
+} // namespace
+
+TEST_CASE("the defaults are valid", "[config]") {
+    const auto result = parsed([](Configuration&) {});
+    CHECK(result.bind_address == Address{});
+    CHECK(result.healthz == AddressPort{{}, Port{10256}});
+    CHECK(result.metrics == AddressPort{*Address::parse("127.0.0.1"), Port{10249}});
+}
+
+TEST_CASE("P-240 addresses must be addresses, with a port where something is served", "[config]") {
+    CHECK(
+        errors([](Configuration& c) { c.bind_address = "10.1.1.1:2000"; }) ==
+        Errors{"BindAddress: Invalid value: \"10.1.1.1:2000\": not a valid textual representation "
+               "of an IP address"});
+    CHECK(errors([](Configuration& c) { c.healthz_bind_address = "0.0.0.0"; }) ==
+          Errors{"HealthzBindAddress: Invalid value: \"0.0.0.0\": must be IP:port"});
+    CHECK(errors([](Configuration& c) { c.metrics_bind_address = "127.0.0.1"; }) ==
+          Errors{"MetricsBindAddress: Invalid value: \"127.0.0.1\": must be IP:port"});
+    CHECK(errors([](Configuration& c) { c.metrics_bind_address = ""; }).size() == 1);
+    CHECK_FALSE(parsed([](Configuration& c) { c.healthz_bind_address = ""; }).healthz);
+}
+
+TEST_CASE("P-241 periods must be positive and in order", "[config]") {
+    CHECK(errors([](Configuration& c) { c.config_sync_period = -1s; }) ==
+          Errors{"ConfigSyncPeriod: Invalid value: -1s: must be greater than 0"});
+    CHECK(errors([](Configuration& c) {
+              c.ipvs.sync_period = -5s;
+              c.ipvs.min_sync_period = 2s;
+          }) == Errors{"SyncPeriod: Invalid value: -5s: must be greater than 0",
+                       "SyncPeriod: Invalid value: 2s: must be greater than or equal to "
+                       "KubeProxyConfiguration.MinSyncPeriod"});
+    CHECK(errors([](Configuration& c) { c.ipvs.min_sync_period = -2s; }) ==
+          Errors{"MinSyncPeriod: Invalid value: -2s: must be greater than or equal to 0"});
+    CHECK(errors([](Configuration& c) {
+              c.ipvs.sync_period = 1s;
+              c.ipvs.min_sync_period = 5s;
+          }) == Errors{"SyncPeriod: Invalid value: 5s: must be greater than or equal to "
+                       "KubeProxyConfiguration.MinSyncPeriod"});
+    CHECK(errors([](Configuration& c) { c.iptables.sync_period = -1s; }).empty()); // another mode's
+}
+
+TEST_CASE("P-242 modes and formats are from a list", "[config]") {
+    CHECK(errors([](Configuration& c) { c.detect_local_mode = "Guess"; }) ==
+          Errors{"DetectLocalMode: Unsupported value: \"Guess\": supported values: \"\", "
+                 "\"BridgeInterface\", \"ClusterCIDR\", \"InterfaceNamePrefix\", \"NodeCIDR\""});
+    CHECK(errors([](Configuration& c) { c.logging.format = "garbage"; }) ==
+          Errors{"logging.format: Invalid value: \"garbage\": Unsupported log format"});
+    CHECK(errors([](Configuration& c) { c.mode = "bogus"; }) ==
+          Errors{"Mode.ProxyMode: Invalid value: \"bogus\": must be iptables, ipvs, nftables or "
+                 "blank (blank means ipvs)"});
+    for (Change change : {Change{[](Configuration& c) { c.mode = "iptables"; }},
+                          Change{[](Configuration& c) { c.mode = ""; }}})
+        CHECK(errors(change).empty());
+}
+
+TEST_CASE("P-243 numbers must be within their range, the bounds included", "[config]") {
+    CHECK(errors([](Configuration& c) { c.iptables.masquerade_bit = -10; }) ==
+          Errors{"KubeProxyIPTablesConfiguration.MasqueradeBit: Invalid value: -10: must be within "
+                 "the range [0, 31]"});
+    CHECK(errors([](Configuration& c) { c.iptables.masquerade_bit = 32; }).size() == 1);
+    CHECK(errors([](Configuration& c) { c.iptables.masquerade_bit = 0; }).empty());
+    CHECK(errors([](Configuration& c) { c.iptables.masquerade_bit = 31; }).empty());
+    CHECK(errors([](Configuration& c) {
+              c.ipvs.tcp_timeout = c.ipvs.tcp_fin_timeout = c.ipvs.udp_timeout = -1s;
+          }) ==
+          Errors{"KubeProxyIPVSConfiguration.TCPTimeout: Invalid value: -1s: must be greater than "
+                 "or equal to 0",
+                 "KubeProxyIPVSConfiguration.TCPFinTimeout: Invalid value: -1s: must be greater "
+                 "than or equal to 0",
+                 "KubeProxyIPVSConfiguration.UDPTimeout: Invalid value: -1s: must be greater than "
+                 "or equal to 0"});
+    CHECK(
+        errors([](Configuration& c) { c.oom_score_adj = -1001; }) ==
+        Errors{"KubeProxyLinuxConfiguration.OOMScoreAdj: Invalid value: -1001: must be within the "
+               "range [-1000, 1000]"});
+    CHECK(errors([](Configuration& c) { c.oom_score_adj = 1001; }).size() == 1);
+    CHECK(errors([](Configuration& c) { c.oom_score_adj = -1000; }).empty());
+    CHECK(errors([](Configuration& c) { c.oom_score_adj = 1000; }).empty());
+    CHECK(errors([](Configuration& c) {
+              c.conntrack = {-1, -1, false, -1s, -1s, -1s, -1s};
+          }).size() == 6);
+    CHECK(errors([](Configuration& c) { c.conntrack.max_per_core = -1; }) ==
+          Errors{"KubeProxyLinuxConfiguration.KubeProxyConntrackConfiguration.MaxPerCore: Invalid "
+                 "value: -1: must be greater than or equal to 0"});
+    CHECK(errors([](Configuration& c) { c.conntrack = {0, 0, false, 0s, 0s, 0s, 0s}; }).empty());
+    CHECK(errors([](Configuration& c) { c.client_connection.burst = -5; }).size() == 1);
+}
+
+TEST_CASE("P-244 an error of an address with a port names the bad part", "[config]") {
+    const auto of = [](const char* text) {
+        Configuration c;
+        c.healthz_bind_address = text;
+        const auto result = validate(c);
+        return result ? Errors{} : result.error();
+    };
+    const std::string path{"KubeProxyConfiguration.HealthzBindAddress: Invalid value: "};
+    CHECK(of("1.2.3.4") == Errors{path + "\"1.2.3.4\": must be IP:port"});
+    CHECK(of("300.1.1.1:80") == Errors{path + "\"300.1.1.1\": must be a valid IP"});
+    CHECK(of("1.2.3.4:foo") == Errors{path + "\"foo\": must be a valid port"});
+    CHECK(of(":0") ==
+          Errors{path + "\"\": must be a valid IP", path + "\"0\": must be a valid port"});
+    CHECK(of(":65536").size() == 2);
+    CHECK(of("1.2.3.4:65535").empty());
+    CHECK(of("[::1]:1").empty());
+}
+
+TEST_CASE("P-245 nodePortAddresses are CIDRs, or primary alone", "[config]") {
+    CHECK(parsed([](Configuration& c) {
+              c.node_port_addresses = {"127.0.0.0/8", "10.1.2.3/8", "::1/128", "0.0.0.0/0"};
+          }).node_port_cidrs.size() == 4);
+    CHECK(parsed([](Configuration& c) { c.node_port_addresses = {"primary"}; }).node_port_primary);
+    CHECK(errors([](Configuration& c) {
+              c.node_port_addresses = {"10.0.0.0/8", "foo", "1.2.3.4", "::0"};
+          }) == Errors{"NodePortAddresses[1]: Invalid value: \"foo\": must be a valid CIDR",
+                       "NodePortAddresses[2]: Invalid value: \"1.2.3.4\": must be a valid CIDR",
+                       "NodePortAddresses[3]: Invalid value: \"::0\": must be a valid CIDR"});
+    CHECK(errors([](Configuration& c) {
+              c.node_port_addresses = {"primary", "nonsense"};
+          }) == Errors{"NodePortAddresses[0]: Invalid value: \"primary\": can't use both 'primary' "
+                       "and CIDRs"});
+    CHECK(errors([](Configuration& c) {
+              c.node_port_addresses = {"10.0.0.0/8", "primary"};
+          }) == Errors{"NodePortAddresses[1]: Invalid value: \"primary\": can't use both 'primary' "
+                       "and CIDRs"});
+}
+
+TEST_CASE("P-246 clusterCIDR is one CIDR or a pair of both families", "[config]") {
+    const auto of = [](const std::vector<std::string>& cidrs) {
+        return cluster_cidr_errors("p", cidrs);
+    };
+    CHECK(of({"10.0.0.0/8"}).empty());
+    CHECK(of({"fd00::/64"}).empty());
+    CHECK(of({"10.0.0.0/8", "fd00::/64"}).empty());
+    CHECK(of({"fd00::/64", "10.0.0.0/8"}).empty());
+    CHECK(of({}) == Errors{"p: Invalid value: []string{}: must contain at least one CIDR"});
+    CHECK(of({"10.0.0.0/8", "fd00::/64", "11.0.0.0/8"}).size() == 1);
+    CHECK(of({"10.0.0.0/8", "11.0.0.0/8"}) ==
+          Errors{"p: Invalid value: []string{\"10.0.0.0/8\", \"11.0.0.0/8\"}: must be a either a "
+                 "single CIDR or dual-stack pair of CIDRs (e.g. [10.100.0.0/16, "
+                 "fde4:8dba:82e1::/48])"});
+    CHECK(of({"10.0.0.0/8", "x"}) ==
+          Errors{"p[1]: Invalid value: \"x\": must be a valid CIDR block "
+                 "(e.g. 10.100.0.0/16 or fde4:8dba:82e1::/48)"});
+    CHECK(errors([](Configuration& c) { c.cluster_cidr = "10.0.0.0/8, fd00::/64"; }).size() ==
+          1); // untrimmed
+    CHECK(errors([](Configuration& c) {
+              c.cluster_cidr = "garbage";
+              c.detect_local_mode = "NodeCIDR";
+          }).empty());
+}
+
+TEST_CASE("P-246 the interface modes need a name", "[config]") {
+    CHECK(errors([](Configuration& c) { c.detect_local_mode = "BridgeInterface"; }) ==
+          Errors{"DetectLocalConfiguration.InterfaceName: Invalid value: \"\": must not be empty"});
+    CHECK(
+        errors([](Configuration& c) { c.detect_local_mode = "InterfaceNamePrefix"; }) ==
+        Errors{"DetectLocalConfiguration.InterfacePrefix: Invalid value: \"\": must not be empty"});
+    CHECK(parsed([](Configuration& c) {
+              c.detect_local_mode = "InterfaceNamePrefix";
+              c.detect_local.interface_name_prefix = "veth";
+          }).local_mode == LocalMode::interface_name_prefix);
+}
+
+TEST_CASE("excluded CIDRs are parsed, and each wrong one is named", "[config]") {
+    const auto result = parsed([](Configuration& c) {
+        c.ipvs.exclude_cidrs = {"10.20.30.40/16", "fd00:1::/64"};
+    });
+    CHECK(result.exclude_cidrs ==
+          std::vector<Prefix>{*Prefix::parse("10.20.0.0/16"), *Prefix::parse("fd00:1::/64")});
+    CHECK(errors([](Configuration& c) { c.ipvs.exclude_cidrs = {"10.0.0.1"}; }) ==
+          Errors{"KubeProxyIPVSConfiguration.ExcludeCidrs[0]: Invalid value: \"10.0.0.1\": must be "
+                 "a valid CIDR"});
+}
+
+TEST_CASE("logging is judged with the feature gates", "[config]") {
+    CHECK(parsed([](Configuration& c) { c.logging.format = "json"; }).log_format ==
+          LogFormat::json);
+    CHECK(errors([](Configuration& c) {
+              c.logging.format = "json";
+              c.feature_gates = {{"LoggingBetaOptions", false}};
+          }) == Errors{"logging.format: Forbidden: Log format json is BETA and disabled, see "
+                       "LoggingBetaOptions feature"});
+    CHECK(
+        errors([](Configuration& c) {
+            c.logging.options.text = {1, true};
+        }) ==
+        Errors{
+            "logging.options.text.splitStream: Forbidden: Feature LoggingAlphaOptions is disabled",
+            "logging.options.text.infoBufferSize: Forbidden: Feature LoggingAlphaOptions is "
+            "disabled"});
+    CHECK(errors([](Configuration& c) {
+              c.logging.options.text = {1, true};
+              c.feature_gates = {{"LoggingAlphaOptions", true}};
+          }).empty());
+    CHECK(errors([](Configuration& c) { c.logging.flush_frequency = -1s; }) ==
+          Errors{"logging.flushFrequency: Invalid value: -1s: Must be greater than zero"});
+    CHECK(errors([](Configuration& c) { c.logging.verbosity = 2147483648U; }) ==
+          Errors{"logging.verbosity: Invalid value: 2147483648: Must be <= 2147483647"});
+    CHECK(errors([](Configuration& c) {
+              c.logging.vmodule = {{"", 1}, {"a=b", 2147483648U}};
+          }).size() == 3);
+    CHECK(errors([](Configuration& c) {
+              c.logging.format = "json";
+              c.logging.vmodule = {{"a", 1}};
+          }) == Errors{"logging.vmodule: Forbidden: Only supported for text log format"});
+}
+
+TEST_CASE("an unknown gate and another version of hidden metrics are errors", "[config]") {
+    CHECK(errors([](Configuration& c) {
+              c.feature_gates = {{"Nope", true}};
+          }) == Errors{"featureGates: Invalid value: unrecognized feature gate: Nope"});
+    CHECK(errors([](Configuration& c) { c.show_hidden_metrics_for_version = "1.30"; }).size() == 1);
+    CHECK(errors([](Configuration& c) { c.show_hidden_metrics_for_version = "1.35"; }).empty());
+}
+
+TEST_CASE("several errors print as one list", "[config]") {
+    CHECK(text({"a"}) == "a");
+    CHECK(text({"a", "b"}) == "[a, b]");
+}
