@@ -34,10 +34,10 @@ inline constexpr std::uint32_t flag_scheduler_3 = 0x20;
 /// What we choose. Every member is compared, so every difference costs a kernel write.
 struct ServiceSpec {
     std::string scheduler{"rr"};
-    std::uint32_t flags{};              ///< without IP_VS_SVC_F_HASHED, which the kernel adds
-    std::uint32_t timeout_seconds{};    ///< of a persistence template; 0 when not persistent
-    std::uint8_t persistence_prefix{};  ///< clients are grouped by it: 32 or 128 = each alone
-    std::string persistence_engine{};   ///< IPVS_SVC_ATTR_PE_NAME ("sip"); ours never have one
+    std::uint32_t flags{};             ///< without IP_VS_SVC_F_HASHED, which the kernel adds
+    std::uint32_t timeout_seconds{};   ///< of a persistence template; 0 when not persistent
+    std::uint8_t persistence_prefix{}; ///< clients are grouped by it: 32 or 128 = each alone
+    std::string persistence_engine{};  ///< IPVS_SVC_ATTR_PE_NAME ("sip"); ours never have one
     friend bool operator==(const ServiceSpec&, const ServiceSpec&) = default;
 };
 
