@@ -20,8 +20,8 @@ demo: build ## see it at work in a minute: real traffic, tampering, healing; nev
 fuzz: deps ## a minute of libFuzzer for each decoder (FUZZ_SECONDS=60)
 	@FUZZ_SECONDS=$(or $(FUZZ_SECONDS),60) tests/check fuzz
 
-lint: deps ## clang-format, the include graph, clang-tidy on every source (or on TIDY="file ...")
-	@tests/check format structure tidy
+lint: deps ## clang-format, the include graph, clang-tidy on every source (or on TIDY="FILE ...")
+	@TIDY="$(TIDY)" tests/check format structure tidy
 
 clean: ## remove all build folders
 	rm -rf build build-asan build-ubsan build-tsan build-fuzz

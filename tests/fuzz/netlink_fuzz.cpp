@@ -28,7 +28,7 @@ void walk(const AttributeReader& reader, int depth) {
                attribute.be16().value_or(0) + attribute.be32().value_or(0);
         for (const std::uint8_t byte : attribute.payload)
             sum += byte;
-        static volatile std::size_t sink;
+        [[maybe_unused]] static volatile std::size_t sink;
         sink = sum;
         require(reader.find(attribute.type).has_value());
         if (depth > 0) walk(attribute.nested(), depth - 1);
