@@ -29,8 +29,8 @@ std::string RefusedObject::text() const {
     return object + ": " + cause + (remedy.empty() ? "" : "; " + remedy);
 }
 
-Cluster::Cluster(plan::Settings settings, plan::NodeFacts facts)
-    : facts_{std::move(facts)}, state_{std::move(settings)}, drains_{
+Cluster::Cluster(model::Store& store, plan::Settings settings, plan::NodeFacts facts)
+    : facts_{std::move(facts)}, store_{store}, state_{std::move(settings)}, drains_{
                                                                  state_.settings().drain_limit} {}
 
 void Cluster::set_node(model::Symbol name, model::Symbol zone, const PerFamily<Address>& ip) {

@@ -36,10 +36,11 @@ struct Report {
     bool clean() const noexcept { return refused.empty() && doubtful.empty(); }
 };
 
-/// Pure but for the store it owns: no I/O, time is an argument. Used by one thread.
+/// No I/O, and time is an argument. Used by one thread.
 class Cluster {
 public:
-    Cluster(plan::Settings settings, plan::NodeFacts facts);
+    /// @param store is kept by whoever feeds it, and outlives the cluster.
+    Cluster(model::Store& store, plan::Settings settings, plan::NodeFacts facts);
 
     model::Store& store() noexcept { return store_; }
     plan::NodeState& state() noexcept { return state_; }
@@ -83,7 +84,7 @@ private:
     void index(const model::ObjectName& name, const model::Service* service);
 
     plan::NodeFacts facts_;
-    model::Store store_;
+    model::Store& store_;
     plan::NodeState state_;
     plan::Drains drains_;
     std::set<model::ObjectName> to_derive_;
