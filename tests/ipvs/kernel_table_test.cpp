@@ -51,7 +51,7 @@ std::vector<ServiceKey> keys_of(const Services& services) {
     return keys;
 }
 
-TEST_CASE("P-160 P-161 P-165 P-183 KernelTable keeps the table contract", "[ipvs][.kernel]") {
+TEST_CASE("P-030 P-160 P-161 P-165 P-183 KernelTable keeps the table contract", "[ipvs][.kernel]") {
     const Namespace own;
     KernelTable table;
     contract::keeps_contract(table);

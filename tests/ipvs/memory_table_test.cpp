@@ -11,7 +11,7 @@ const ServiceKey web = service("10.96.0.10");
 const ServiceKey dns = service("10.96.0.11", 53, Protocol::udp);
 const DestinationKey pod = destination(web, "10.244.0.5");
 
-TEST_CASE("P-160 P-161 P-165 P-183 MemoryTable keeps the table contract", "[ipvs]") {
+TEST_CASE("P-030 P-160 P-161 P-165 P-183 MemoryTable keeps the table contract", "[ipvs]") {
     MemoryTable table;
     contract::keeps_contract(table);
 }
