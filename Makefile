@@ -17,6 +17,9 @@ check: deps ## every test there is: sanitizers, a real kernel in user-mode Linux
 demo: build ## see it at work in a minute: real traffic, tampering, healing; never on this host's network
 	@tests/demo/run build/ipvsproxy
 
+bench: build ## time and memory with 100, 1000 and 5000 services (SERVICES="...")
+	@tests/bench/run build/ipvsproxy $(SERVICES)
+
 fuzz: deps ## a minute of libFuzzer for each decoder (FUZZ_SECONDS=60)
 	@FUZZ_SECONDS=$(or $(FUZZ_SECONDS),60) tests/check fuzz
 
