@@ -21,8 +21,10 @@ struct AddressEvent {
 };
 
 struct AddressNews {
-    std::vector<AddressEvent> addresses; ///< in the order in which they happened
-    std::set<std::string> links;         ///< links that were made, changed or removed, by name
+    /// In the order in which they happened; a new IPv6 address is told a little after it was
+    /// added, and at times twice.
+    std::vector<AddressEvent> addresses;
+    std::set<std::string> links; ///< links that were made, changed or removed, by name
     /// Events were lost: read everything again (Device::snapshot).
     bool overrun{};
     bool empty() const noexcept { return addresses.empty() && links.empty() && !overrun; }

@@ -72,7 +72,7 @@ public:
     /// Asks the first of `request` as a dump and gives each answer to `handle`.
     /// @return false when the table changed meanwhile (NLM_F_DUMP_INTR): some of it may have been
     /// given twice or not at all, so ask again.
-    /// @throws std::system_error with the kernel's errno; ETIMEDOUT when the end never came.
+    /// @throws std::system_error with the kernel's errno; ENOBUFS when answers were lost.
     bool dump(Messages& request, const MessageHandler& handle);
     /// Dumps until nothing changed meanwhile, up to `tries` times; `restart` is called before each
     /// and forgets what the one before has given.

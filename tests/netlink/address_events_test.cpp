@@ -2,6 +2,12 @@
 
 #include <poll.h>
 
+#include <algorithm>
+#include <ostream>
+#include <set>
+#include <string>
+#include <vector>
+
 #include <catch2/catch.hpp>
 
 #include "netlink/kernel_device.h"
@@ -9,16 +15,50 @@
 
 using namespace ipvsproxy;
 
+namespace ipvsproxy {
+
+/// How Catch prints one.
+std::ostream& operator<<(std::ostream& out, const AddressEvent& event) {
+    return out << (event.added ? '+' : '-') << event.interface << ' ' << event.address << '/'
+               << static_cast<unsigned>(event.prefix_length);
+}
+
+} // namespace ipvsproxy
+
 namespace {
 
 Address address(const char* text) {
     return *Address::parse(text);
 }
 
+/// Whether something is told within 2 seconds.
 bool readable(const AddressEvents& events) {
     pollfd waiting{.fd = events.fd(), .events = POLLIN, .revents = 0};
-    return poll(&waiting, 1, 0) == 1;
+    return poll(&waiting, 1, 2000) == 1;
 }
+
+/// Waits for what is to be told, whatever else is: the kernel tells of a new IPv6 address a little
+/// later than it answers, that of `lo` included, and at times twice.
+class Listener {
+public:
+    bool tells(const AddressEvent& wanted) {
+        while (std::ranges::find(told_, wanted) == told_.end()) {
+            if (!readable(events_)) return false;
+            const AddressNews news = events_.read();
+            CHECK_FALSE(news.overrun);
+            links_.insert(news.links.begin(), news.links.end());
+            told_.insert(told_.end(), news.addresses.begin(), news.addresses.end());
+        }
+        return true;
+    }
+    /// Links that were told of so far.
+    const std::set<std::string>& links() const { return links_; }
+
+private:
+    AddressEvents events_;
+    std::vector<AddressEvent> told_;
+    std::set<std::string> links_;
+};
 
 } // namespace
 
@@ -30,43 +70,31 @@ TEST_CASE("reading events where nothing happened gives nothing and does not wait
 TEST_CASE("addresses and links are told as they come and go, by the name of their link",
           "[.kernel]") {
     const kernel_test::Namespace own;
-    AddressEvents events;
-    CHECK_FALSE(readable(events));
-    CHECK(events.read().empty());
-
+    Listener listener;
     KernelDevice device{"eth0"};
     device.create();
     REQUIRE(
         device
             .apply({.add = {{{address("192.0.2.10"), 24}, {}}, {{address("2001:db8::1"), 64}, {}}}})
             .clean());
-    CHECK(readable(events));
-    const AddressNews made = events.read();
-    CHECK_FALSE(made.overrun);
-    CHECK(made.links.contains("eth0"));
-    CHECK(made.addresses == std::vector<AddressEvent>{{"eth0", address("192.0.2.10"), 24, true},
-                                                      {"eth0", address("2001:db8::1"), 64, true}});
-    CHECK_FALSE(readable(events));
+    CHECK(listener.tells({"eth0", address("192.0.2.10"), 24, true}));
+    CHECK(listener.tells({"eth0", address("2001:db8::1"), 64, true}));
+    CHECK(listener.links().contains("eth0"));
 
     REQUIRE(device.apply({.remove = {{address("192.0.2.10"), 24}}}).clean());
-    CHECK(events.read().addresses ==
-          std::vector<AddressEvent>{{"eth0", address("192.0.2.10"), 24, false}});
+    CHECK(listener.tells({"eth0", address("192.0.2.10"), 24, false}));
 
     device.destroy();
-    const AddressNews gone = events.read();
-    CHECK(gone.links.contains("eth0"));
-    CHECK(gone.addresses == std::vector<AddressEvent>{{"eth0", address("2001:db8::1"), 64, false}});
-    CHECK(events.read().empty());
+    CHECK(listener.tells({"eth0", address("2001:db8::1"), 64, false}));
 }
 
 TEST_CASE("links that were there before are known by name", "[.kernel]") {
     const kernel_test::Namespace own;
     KernelDevice device{"eth0"};
     device.create();
-    AddressEvents events;
+    Listener listener;
     REQUIRE(device.apply({.add = {{{address("192.0.2.10"), 24}, {}}}}).clean());
-    CHECK(events.read().addresses ==
-          std::vector<AddressEvent>{{"eth0", address("192.0.2.10"), 24, true}});
+    CHECK(listener.tells({"eth0", address("192.0.2.10"), 24, true}));
 }
 
 TEST_CASE("events that overrun the buffer are told as an overrun, once", "[.kernel]") {
@@ -89,8 +117,9 @@ TEST_CASE("events that overrun the buffer are told as an overrun, once", "[.kern
     CHECK_FALSE(events.read().overrun);
 
     // Names are known again although the event that named the link may have been lost.
-    REQUIRE(device.apply({.remove = {addresses.begin()->first}}).clean());
+    REQUIRE(device.apply({.remove = {{address("10.1.0.0"), 32}}}).clean());
+    const AddressEvent removed{"eth0", address("10.1.0.0"), 32, false};
+    REQUIRE(readable(events));
     const AddressNews later = events.read();
-    REQUIRE(later.addresses.size() == 1);
-    CHECK(later.addresses.front().interface == "eth0");
+    CHECK(std::ranges::find(later.addresses, removed) != later.addresses.end());
 }

@@ -104,8 +104,8 @@ TEST_CASE("TCP and SCTP flows are never touched", "[.kernel]") {
     KernelTable table;
     const FlowSample sample = flow_sample(Family::v4);
     const Flow flow{sample.client, sample.service, sample.gone};
-    for (const std::uint8_t protocol : {IPPROTO_UDP, IPPROTO_TCP, IPPROTO_SCTP})
-        table.add(flow, protocol);
+    for (const auto protocol : {IPPROTO_UDP, IPPROTO_TCP, IPPROTO_SCTP})
+        table.add(flow, static_cast<std::uint8_t>(protocol));
     KernelFlows flows;
     const StaleFlows stale{sample.service, {sample.endpoint}};
     CHECK(flows.forget({&stale, 1}) == 1);

@@ -29,12 +29,9 @@ inline DeviceSample device_sample(Family family) {
             .spec = {.deprecated = !v4}};
 }
 
-/// @param device one that does not exist yet.
-inline void device_keeps_contract(Device& device, Family family) {
-    const DeviceSample sample = device_sample(family);
+/// @param device one that does not exist.
+inline void device_is_missed(Device& device, const DeviceSample& sample) {
     const auto missing = std::make_error_code(std::errc::no_such_device);
-    const auto exists = std::make_error_code(std::errc::file_exists);
-
     SECTION("while it is missing nothing is there and every change is refused") {
         CHECK_FALSE(device.snapshot().present);
         const DeviceOutcome outcome =
@@ -46,8 +43,10 @@ inline void device_keeps_contract(Device& device, Family family) {
         CHECK(device.apply({}).clean());
         CHECK_NOTHROW(device.destroy());
     }
+}
 
-    device.create();
+/// @param device one that was just created.
+inline void device_comes_and_goes(Device& device, const DeviceSample& sample) {
     SECTION("it is created down, as a dummy, without addresses; twice is once") {
         device.create();
         const DeviceState state = device.snapshot();
@@ -64,6 +63,11 @@ inline void device_keeps_contract(Device& device, Family family) {
         device.create();
         CHECK(device.snapshot().addresses.empty());
     }
+}
+
+/// @param device one that was just created.
+inline void device_adds_and_updates(Device& device, const DeviceSample& sample) {
+    const auto exists = std::make_error_code(std::errc::file_exists);
     SECTION("what was added is read back, and not as of another interface") {
         const DeviceAddresses both{{sample.one, {.deprecated = false}},
                                    {sample.two, {.deprecated = true}}};
@@ -100,6 +104,10 @@ inline void device_keeps_contract(Device& device, Family family) {
         REQUIRE(device.apply({.update = {{sample.one, {.deprecated = true}}}}).clean());
         CHECK(device.snapshot().addresses == DeviceAddresses{{sample.one, {.deprecated = true}}});
     }
+}
+
+/// @param device one that was just created.
+inline void device_removes(Device& device, const DeviceSample& sample) {
     SECTION("removing takes one address only, and what is missing counts as done") {
         REQUIRE(
             device.apply({.add = {{sample.one, sample.spec}, {sample.two, sample.spec}}}).clean());
@@ -109,10 +117,20 @@ inline void device_keeps_contract(Device& device, Family family) {
         CHECK(device.apply({.remove = {sample.two, sample.wider}}).clean());
         CHECK(device.snapshot().addresses.empty());
     }
+    SECTION("removals come first, so that one prefix length can take the place of another") {
+        REQUIRE(device.apply({.add = {{sample.wider, sample.spec}}}).clean());
+        CHECK(device.apply({.add = {{sample.one, sample.spec}}, .remove = {sample.wider}}).clean());
+        CHECK(device.snapshot().addresses == DeviceAddresses{{sample.one, sample.spec}});
+    }
+}
+
+/// @param device one that was just created.
+inline void device_tells_prefix_lengths_apart(Device& device, const DeviceSample& sample) {
+    const auto exists = std::make_error_code(std::errc::file_exists);
     SECTION("an address with another prefix length is another object, for IPv6 one of two only") {
         REQUIRE(device.apply({.add = {{sample.wider, sample.spec}}}).clean());
         const DeviceOutcome outcome = device.apply({.add = {{sample.one, sample.spec}}});
-        if (family == Family::v4) {
+        if (sample.one.address.family() == Family::v4) {
             CHECK(outcome.clean());
             CHECK(device.snapshot().addresses.size() == 2);
         } else {
@@ -120,11 +138,17 @@ inline void device_keeps_contract(Device& device, Family family) {
             CHECK(device.snapshot().addresses == DeviceAddresses{{sample.wider, sample.spec}});
         }
     }
-    SECTION("removals come first, so that one prefix length can take the place of another") {
-        REQUIRE(device.apply({.add = {{sample.wider, sample.spec}}}).clean());
-        CHECK(device.apply({.add = {{sample.one, sample.spec}}, .remove = {sample.wider}}).clean());
-        CHECK(device.snapshot().addresses == DeviceAddresses{{sample.one, sample.spec}});
-    }
+}
+
+/// @param device one that does not exist yet.
+inline void device_keeps_contract(Device& device, Family family) {
+    const DeviceSample sample = device_sample(family);
+    device_is_missed(device, sample);
+    device.create();
+    device_comes_and_goes(device, sample);
+    device_adds_and_updates(device, sample);
+    device_removes(device, sample);
+    device_tells_prefix_lengths_apart(device, sample);
 }
 
 } // namespace ipvsproxy::tests

@@ -1,10 +1,12 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 
 #include <array>
-#include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <system_error>
+#include <thread>
 #include <utility>
 
 #include <catch2/catch.hpp>
@@ -54,18 +56,29 @@ std::pair<sockaddr_storage, socklen_t> socket_address(const Address& value) {
     return {storage, sizeof own};
 }
 
-/// Whether a datagram sent to a server on this address reaches it.
-/// @throws std::system_error when the address cannot be bound.
+/// Whether a datagram sent to a server on this address reaches it; false too when the address
+/// cannot be bound.
 bool takes_packets(const Address& value) {
     auto [storage, length] = socket_address(value);
     auto* const raw = reinterpret_cast<sockaddr*>(&storage);
     const FileDescriptor server{::socket(storage.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
     const FileDescriptor client{::socket(storage.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
     if (bind(server.get(), raw, length) != 0 || getsockname(server.get(), raw, &length) != 0)
-        throw std::system_error(errno, std::generic_category(), "bind");
+        return false;
+    const timeval patience{.tv_sec = 2, .tv_usec = 0};
+    setsockopt(server.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     if (sendto(client.get(), "x", 1, 0, raw, length) != 1) return false;
     char letter{};
-    return recv(server.get(), &letter, 1, MSG_DONTWAIT) == 1 && letter == 'x';
+    return recv(server.get(), &letter, 1, 0) == 1 && letter == 'x';
+}
+
+/// The kernel puts a new IPv6 address to work a little after it has answered.
+bool soon_takes_packets(const Address& value) {
+    for (int i = 0; i < 200; ++i) {
+        if (takes_packets(value)) return true;
+        std::this_thread::sleep_for(std::chrono::milliseconds{10});
+    }
+    return false;
 }
 
 } // namespace
@@ -188,10 +201,10 @@ TEST_CASE("an address of the down device takes packets on the node", "[.kernel]"
     const bool deprecated = GENERATE(false, true);
     make_link(vip_device, {{{address("2001:db8::10"), 128}, {deprecated}},
                            {{address("10.96.0.10"), 32}, {deprecated}}});
-    CHECK(takes_packets(address("2001:db8::10")));
-    CHECK(takes_packets(address("10.96.0.10")));
-    CHECK_THROWS_AS(takes_packets(address("2001:db8::11")), std::system_error);
-    CHECK_THROWS_AS(takes_packets(address("10.96.0.11")), std::system_error);
+    CHECK(soon_takes_packets(address("2001:db8::10")));
+    CHECK(soon_takes_packets(address("10.96.0.10")));
+    CHECK_FALSE(takes_packets(address("2001:db8::11")));
+    CHECK_FALSE(takes_packets(address("10.96.0.11")));
 }
 
 TEST_CASE("two thousand addresses are changed in few sends and read in few receives", "[.kernel]") {

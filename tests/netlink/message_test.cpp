@@ -59,7 +59,7 @@ TEST_CASE("a request is written as the kernel lays it out") {
 TEST_CASE("several requests share a buffer and split where a limit wants it") {
     Messages messages = requests(5);
     CHECK(messages.count() == 5);
-    CHECK(messages.bytes().size() == 5 * 32);
+    CHECK(messages.bytes().size() == 160);
     CHECK(messages.fitting(0, 1000) == 5);
     CHECK(messages.fitting(0, 64) == 2);
     CHECK(messages.fitting(0, 95) == 2);
