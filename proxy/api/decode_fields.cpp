@@ -1,5 +1,7 @@
 #include "proxy/api/decode_fields.h"
 
+#include <array>
+
 #include "proxy/api/decode_time.h"
 
 namespace ipvsproxy::api {
@@ -115,7 +117,7 @@ constexpr Field elements(Text key, Kinds kinds, std::span<const Field> inside) {
 
 // metadata
 
-constexpr Field label_fields[] = {
+constexpr std::array label_fields{
     text("kubernetes.io/service-name", of_slice,
          [](Draft& draft, Text value) {
              draft.slice_service = value;
@@ -138,7 +140,7 @@ constexpr Field label_fields[] = {
          }),
 };
 
-constexpr Field annotation_fields[] = {
+constexpr std::array annotation_fields{
     text("endpoints.kubernetes.io/last-change-trigger-time", of_slice,
          [](Draft& draft, Text value) {
              draft.triggered = parse_time(value);
@@ -151,7 +153,7 @@ constexpr Field annotation_fields[] = {
          }),
 };
 
-constexpr Field metadata_fields[] = {
+constexpr std::array metadata_fields{
     text("name", of_all,
          [](Draft& draft, Text value) {
              draft.name.name = value;
@@ -182,7 +184,7 @@ constexpr Field metadata_fields[] = {
 
 // Service
 
-constexpr Field service_port_fields[] = {
+constexpr std::array service_port_fields{
     text("name", of_service,
          [](Draft& draft, Text value) {
              draft.service_ports.back().port.name = Symbol{value};
@@ -206,7 +208,7 @@ constexpr Field service_port_fields[] = {
             }),
 };
 
-constexpr Field client_ip_fields[] = {
+constexpr std::array client_ip_fields{
     integer("timeoutSeconds", of_service,
             [](Draft& draft, std::int64_t value) {
                 // core/v1 ClientIPConfig: up to one day
@@ -215,9 +217,9 @@ constexpr Field client_ip_fields[] = {
                 return taken;
             }),
 };
-constexpr Field affinity_fields[] = {object("clientIP", of_service, client_ip_fields)};
+constexpr std::array affinity_fields{object("clientIP", of_service, client_ip_fields)};
 
-constexpr Field taint_fields[] = {
+constexpr std::array taint_fields{
     text("key", of_node,
          [](Draft& draft, Text value) {
              if (value == "ToBeDeletedByClusterAutoscaler") draft.node.to_be_deleted_taint = true;
@@ -225,7 +227,7 @@ constexpr Field taint_fields[] = {
          }),
 };
 
-constexpr Field spec_fields[] = {
+constexpr std::array spec_fields{
     kept<&Draft::type>("type", of_service),
     kept<&Draft::cluster_ip>("clusterIP", of_service),
     kept_list<&Draft::cluster_ips>("clusterIPs", of_service),
@@ -267,7 +269,7 @@ constexpr Field spec_fields[] = {
 
 // status of Service and Node
 
-constexpr Field ingress_fields[] = {
+constexpr std::array ingress_fields{
     text("ip", of_service,
          [](Draft& draft, Text value) {
              if (value.empty()) return taken;
@@ -281,10 +283,10 @@ constexpr Field ingress_fields[] = {
                                                        : warned("unknown ipMode, passed over");
          }),
 };
-constexpr Field load_balancer_fields[] = {
+constexpr std::array load_balancer_fields{
     elements<&Draft::ingress>("ingress", of_service, ingress_fields)};
 
-constexpr Field node_address_fields[] = {
+constexpr std::array node_address_fields{
     text("type", of_node,
          [](Draft& draft, Text value) {
              draft.node_addresses.back().type = value;
@@ -297,14 +299,14 @@ constexpr Field node_address_fields[] = {
          }),
 };
 
-constexpr Field status_fields[] = {
+constexpr std::array status_fields{
     object("loadBalancer", of_service, load_balancer_fields),
     elements<&Draft::node_addresses>("addresses", of_node, node_address_fields),
 };
 
 // EndpointSlice
 
-constexpr Field slice_port_fields[] = {
+constexpr std::array slice_port_fields{
     text("name", of_slice,
          [](Draft& draft, Text value) {
              draft.slice_ports.back().name = Symbol{value};
@@ -321,7 +323,7 @@ constexpr Field slice_port_fields[] = {
             }),
 };
 
-constexpr Field condition_fields[] = {
+constexpr std::array condition_fields{
     boolean("ready", of_slice,
             [](Draft& draft, bool value) { draft.endpoints.back().endpoint.ready = value; }),
     boolean("serving", of_slice,
@@ -331,7 +333,7 @@ constexpr Field condition_fields[] = {
 };
 
 template <auto Hints>
-constexpr Field hint_name[] = {text("name", of_slice, [](Draft& draft, Text value) {
+constexpr std::array hint_name{text("name", of_slice, [](Draft& draft, Text value) {
     (draft.endpoints.back().endpoint.*Hints).emplace_back(value);
     return taken;
 })};
@@ -340,10 +342,10 @@ template <auto Hints> constexpr Field hint_list(Text key) {
         key, of_slice, [](Draft& draft) { (draft.endpoints.back().endpoint.*Hints).clear(); },
         [](Draft&) {}, hint_name<Hints>);
 }
-constexpr Field hint_fields[] = {hint_list<&model::Endpoint::zone_hints>("forZones"),
+constexpr std::array hint_fields{hint_list<&model::Endpoint::zone_hints>("forZones"),
                                  hint_list<&model::Endpoint::node_hints>("forNodes")};
 
-constexpr Field endpoint_fields[] = {
+constexpr std::array endpoint_fields{
     texts(
         "addresses", of_slice,
         [](Draft& draft) {
@@ -361,10 +363,10 @@ constexpr Field endpoint_fields[] = {
 
 // The whole object
 
-constexpr Field whole_fields[] = {
+constexpr std::array whole_fields{
     // A list or a watch event alone has the first three; in any other object they are skipped.
-    {.key = "items", .shape = Shape::items, .kinds = of_all},
-    {.key = "object", .shape = Shape::event_object, .kinds = of_all},
+    Field{.key = "items", .shape = Shape::items, .kinds = of_all},
+    Field{.key = "object", .shape = Shape::event_object, .kinds = of_all},
     kept<&Draft::event_type>("type", no_kind),
     kept<&Draft::kind>("kind", of_all),
     kept<&Draft::api_version>("apiVersion", of_all),

@@ -137,8 +137,7 @@ void finish_ports(Draft& draft, Origin origin, Notes& notes, model::EndpointSlic
 
 void sort_unique(std::vector<model::Symbol>& symbols) {
     std::ranges::sort(symbols);
-    const auto rest = std::ranges::unique(symbols);
-    symbols.erase(rest.begin(), rest.end());
+    symbols.erase(std::unique(symbols.begin(), symbols.end()), symbols.end());
     symbols.shrink_to_fit();
 }
 
@@ -246,7 +245,7 @@ Result<Object> finish_kind(Draft& draft, Origin origin, Kinds kind, Notes& notes
 } // namespace
 
 std::string Decoded::label() const {
-    const std::string shown = kind.empty() ? "object" : kind;
+    std::string shown = kind.empty() ? "object" : kind;
     if (name.name.empty()) return shown;
     return shown + ' ' + (name.space.empty() ? name.name : name.text());
 }

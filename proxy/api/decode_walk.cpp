@@ -1,6 +1,7 @@
 #include "proxy/api/decode_walk.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 namespace ipvsproxy::api {
@@ -37,11 +38,10 @@ bool is_list(Shape shape) {
 }
 
 std::optional<Event> event_of(std::string_view type) {
-    constexpr std::pair<std::string_view, Event> known[] = {{"ADDED", Event::added},
-                                                            {"MODIFIED", Event::modified},
-                                                            {"DELETED", Event::deleted},
-                                                            {"BOOKMARK", Event::bookmark},
-                                                            {"ERROR", Event::error}};
+    using Known = std::pair<std::string_view, Event>;
+    constexpr std::array known{Known{"ADDED", Event::added}, Known{"MODIFIED", Event::modified},
+                               Known{"DELETED", Event::deleted}, Known{"BOOKMARK", Event::bookmark},
+                               Known{"ERROR", Event::error}};
     for (const auto& [text, event] : known)
         if (text == type) return event;
     return std::nullopt;

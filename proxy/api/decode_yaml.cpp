@@ -3,6 +3,7 @@
 #include <sstream>
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/exceptions.h>
+#include <yaml-cpp/node/node.h> // parser.h only declares Node, which clang-tidy takes for model::Node
 #include <yaml-cpp/parser.h>
 
 #include "proxy/api/decode_walk.h"
@@ -54,15 +55,26 @@ Resolved resolve(const std::string& text) {
     return {is_fraction(text) ? Scalar::number : Scalar::text};
 }
 
-/// yaml-cpp's events to the walk's: tells keys from values and gives plain scalars their types.
-class Handler final : public YAML::EventHandler, public Position {
+class YamlPosition final : public Position {
 public:
-    Handler(const Receiver& receiver, Origin origin) : walk_{receiver, origin, *this} {}
-
     std::size_t line() const override { return line_; }
-    const Walk& walk() const { return walk_; }
+    void see(const YAML::Mark& mark) { line_ = static_cast<std::size_t>(mark.line) + 1; }
 
-    void OnDocumentStart(const YAML::Mark&) override {} // its mark is not the first value's
+private:
+    std::size_t line_{};
+};
+
+/// yaml-cpp's events to the walk's: tells keys from values and gives plain scalars their types.
+class Handler final : public YAML::EventHandler {
+public:
+    Handler(Walk& walk, YamlPosition& position) : walk_{walk}, position_{position} {}
+
+    /// yaml-cpp 0.7 takes a token that nothing can begin with, such as a stray "}", for an empty
+    /// document, and leaves it there for the next one, for ever.
+    void OnDocumentStart(const YAML::Mark& mark) override {
+        if (mark.pos == begins_at_) throw YAML::ParserException(mark, "nothing can begin here");
+        begins_at_ = mark.pos;
+    }
     void OnDocumentEnd() override {}
 
     void OnNull(const YAML::Mark& mark, YAML::anchor_t) override {
@@ -120,7 +132,7 @@ public:
 private:
     enum class Container : std::uint8_t { list, key, value }; ///< what comes next in it
 
-    void see(const YAML::Mark& mark) { line_ = static_cast<std::size_t>(mark.line) + 1; }
+    void see(const YAML::Mark& mark) { position_.see(mark); }
     bool expects_key() const {
         return !containers_.empty() && containers_.back() == Container::key;
     }
@@ -146,9 +158,10 @@ private:
         containers_.push_back(container);
     }
 
-    std::size_t line_{};
+    Walk& walk_;
+    YamlPosition& position_;
     std::vector<Container> containers_{};
-    Walk walk_;
+    int begins_at_{-1}; ///< the document being read: its offset
 };
 
 } // namespace
@@ -156,13 +169,15 @@ private:
 std::optional<Problem> decode_yaml(std::string_view text, const Receiver& receiver, Origin origin) {
     if (text.size() > max_size) return Problem{{}, "larger than 64 MiB"};
     std::istringstream in{std::string{text}};
-    Handler handler{receiver, origin};
+    YamlPosition position;
+    Walk walk{receiver, origin, position};
+    Handler handler{walk, position};
     try {
         YAML::Parser parser{in};
         while (parser.HandleNextDocument(handler)) {
         }
     } catch (const YAML::Exception& error) { // the library's only way to say so
-        return Problem{handler.walk().path(), "not YAML: " + error.msg,
+        return Problem{walk.path(), "not YAML: " + error.msg,
                        static_cast<std::size_t>(error.mark.line) + 1};
     }
     return std::nullopt;

@@ -127,14 +127,17 @@ Source::Listing Source::list() {
     Listing listing;
     for (const auto& path : where_.paths) {
         struct stat status {};
-        if (path == standard_input) {
-            listing.files.insert(path);
-        } else if (::stat(path.c_str(), &status) != 0) {
+        if (path != standard_input && ::stat(path.c_str(), &status) != 0) {
             const int error = errno;
             report(path, {trouble(path, words(error))});
             if (error != ENOENT && error != ENOTDIR) listing.unreadable.insert(path);
         } else if (S_ISDIR(status.st_mode)) {
-            list_folder(path, listing);
+            std::vector<std::string> folders{path};
+            while (!folders.empty()) {
+                const auto folder = std::move(folders.back());
+                folders.pop_back();
+                list_folder(folder, listing, folders);
+            }
         } else {
             listing.files.insert(path);
         }
@@ -142,7 +145,9 @@ Source::Listing Source::list() {
     return listing;
 }
 
-void Source::list_folder(const std::string& folder, Listing& listing) {
+/// @param deeper takes the subfolders to list too.
+void Source::list_folder(const std::string& folder, Listing& listing,
+                         std::vector<std::string>& deeper) {
     listing.folders.insert(folder);
     std::set<std::string> names;
     if (const int error = entries(folder, names); error != 0) {
@@ -152,13 +157,15 @@ void Source::list_folder(const std::string& folder, Listing& listing) {
     }
     report(folder, {});
     for (const auto& name : names) {
-        if (name.starts_with('.')) continue;
         const auto path = joined(folder, name);
         struct stat status {};
-        if (::lstat(path.c_str(), &status) != 0) continue; // gone since
-        if (S_ISDIR(status.st_mode) && where_.recursive) list_folder(path, listing);
-        if (!is_manifest(name) || ::stat(path.c_str(), &status) != 0) continue;
-        if (S_ISREG(status.st_mode)) listing.files.insert(path);
+        if (name.starts_with('.') || ::lstat(path.c_str(), &status) != 0) continue; // gone since
+        if (S_ISDIR(status.st_mode) && where_.recursive) deeper.push_back(path);
+        if (!is_manifest(name)) continue;
+        const bool known = ::stat(path.c_str(), &status) == 0;
+        // A link to nothing, or to itself, is nothing; what else cannot be asked, reading will say.
+        if (known ? S_ISREG(status.st_mode) : errno != ENOENT && errno != ELOOP)
+            listing.files.insert(path);
     }
 }
 
@@ -259,7 +266,7 @@ void Source::report_contested() {
     for (const auto& [key, files] : layers_.contested()) {
         std::string text = key.text() + " is given by ";
         for (const auto& file : files)
-            text += file + (file == files.back() ? ": " : ", ");
+            text.append(file).append(file == files.back() ? ": " : ", ");
         text += "the last one counts";
         if (!contested_said_.contains(text)) say_({Severity::warning, text});
         now.insert(std::move(text));

@@ -60,7 +60,7 @@ private:
     };
 
     Listing list();
-    void list_folder(const std::string& folder, Listing& listing);
+    void list_folder(const std::string& folder, Listing& listing, std::vector<std::string>& deeper);
     void scan();
     enum class Look : std::uint8_t { if_stamped_anew, surely };
     void look(const std::string& file, Look how);

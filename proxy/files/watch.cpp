@@ -74,7 +74,13 @@ void Watch::arm() {
     for (const auto& given : where_.paths) {
         if (given == standard_input) continue;
         std::error_code ignored; // a path that cannot be asked is no folder
-        if (follow(given) && fs::is_directory(given, ignored)) watch_folder(given);
+        if (!follow(given) || !fs::is_directory(given, ignored)) continue;
+        std::vector<std::string> folders{given};
+        while (!folders.empty()) {
+            const auto folder = std::move(folders.back());
+            folders.pop_back();
+            watch_folder(folder, folders);
+        }
     }
     for (const auto& [descriptor, folder] : before)
         if (!folders_.contains(descriptor)) ::inotify_rm_watch(fd_, descriptor);
@@ -118,7 +124,8 @@ bool Watch::follow(const std::string& given) {
     return true;
 }
 
-void Watch::watch_folder(const std::string& path) {
+/// @param deeper takes the subfolders to watch too.
+void Watch::watch_folder(const std::string& path, std::vector<std::string>& deeper) {
     auto* folder = add(path, with_files);
     if (folder == nullptr) return;
     folder->interests.push_back({{}, path, false});
@@ -130,7 +137,7 @@ void Watch::watch_folder(const std::string& path) {
         const auto status = entry->symlink_status(gone);
         if (fs::is_symlink(status) && is_manifest(name)) follow(joined(path, name));
         else if (where_.recursive && fs::is_directory(status) && !name.starts_with('.'))
-            watch_folder(joined(path, name));
+            deeper.push_back(joined(path, name));
     }
     if (error) complete_ = false;
 }

@@ -47,7 +47,7 @@ private:
     void arm();
     Folder* add(const std::string& path, std::uint32_t mask);
     bool follow(const std::string& given);
-    void watch_folder(const std::string& path);
+    void watch_folder(const std::string& path, std::vector<std::string>& deeper);
     void take(int descriptor, std::uint32_t mask, std::string_view name, Changed& changed);
     bool concerns(const Interest& interest, const std::string& folder, std::uint32_t mask,
                   std::string_view name, Changed& changed) const;

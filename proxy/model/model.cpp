@@ -12,7 +12,7 @@ const std::string empty_text;
 
 /// Finds a string by a view of it: nearly every symbol exists already.
 struct Hash {
-    using is_transparent = void;
+    using is_transparent = void; // NOLINT(readability-identifier-naming): the library's name for it
     std::size_t operator()(std::string_view text) const noexcept {
         return std::hash<std::string_view>{}(text);
     }

@@ -240,7 +240,7 @@ TEST_CASE("broken JSON ends the reading, at its line and place", "[api]") {
     CHECK(read.problem->line == 3);
     CHECK(read.problem->path == "spec.ports[0].port");
     CHECK(read.problem->reason.starts_with("not JSON: "));
-    for (const auto* cut : {"{", "{\"a\"", "{\"a\":[1,", "[", "\"x", "{\"kind\":\"Serv"}) {
+    for (const auto* cut : {"{", "{\"a\"", "{\"a\":[1,", "[", "\"x", R"({"kind":"Serv)"}) {
         const auto part = read_json(cut);
         REQUIRE(part.problem);
         CHECK(part.problem->reason == "not JSON: incomplete JSON");

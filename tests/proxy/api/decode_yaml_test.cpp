@@ -57,7 +57,7 @@ TEST_CASE("recorded manifests decode to what the API server made of them", "[api
     std::size_t compared = 0;
     for (const auto& entry : std::filesystem::directory_iterator{PARITY_DIR}) {
         INFO(entry.path());
-        const auto folder = entry.path();
+        const auto& folder = entry.path();
         auto yaml = read_yaml(file_text(folder / "objects.yaml"));
         auto json = read_json(file_text(folder / "out/objects-server.json"));
         REQUIRE_FALSE(yaml.problem);
@@ -197,8 +197,9 @@ TEST_CASE("broken YAML ends the reading, at its line and place", "[api]") {
     CHECK(read.problem->reason.starts_with("not YAML: "));
     CHECK(read.problem->path == "spec.ports");
     CHECK(read.problem->line >= 9);
-    for (const auto* text : {"a: b: c", "{", "[", "\"x", "a: 'x", "- a\nb: c", "%YAML 9.9\n--- x",
-                             "\t- a", "*x", "a: *nothing", "&a &b c"}) {
+    for (const auto* text :
+         {"a: b: c", "{", "[", "\"x", "a: 'x", "- a\nb: c", "%YAML 9.9\n--- x", "\t- a", "*x",
+          "a: *nothing", "&a &b c", "}", "a: b\n---\n]", "{a: b}}", ","}) {
         const auto broken = read_yaml(text);
         INFO(text);
         CHECK((broken.problem || !refusals(broken).empty()));

@@ -1,3 +1,4 @@
+#include <array>
 #include <catch2/catch.hpp>
 #include <sys/stat.h>
 #include <thread>
@@ -29,8 +30,9 @@ struct Setting {
                     for (auto at = text.find(folder.path()); at != std::string::npos;
                          at = text.find(folder.path()))
                         text.replace(at, folder.path().size(), "F");
-                    const char* severities[] = {"note ", "warning ", "error "};
-                    said.push_back(severities[static_cast<int>(message.severity)] + text);
+                    const std::array severities{"note ", "warning ", "error "};
+                    said.push_back(severities.at(static_cast<std::size_t>(message.severity)) +
+                                   text);
                 }};
     }
     Lines take_said() { return std::exchange(said, {}); }
