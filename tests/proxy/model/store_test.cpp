@@ -50,6 +50,29 @@ TEST_CASE("P-132 P-147 an object equal to the one held changes nothing", "[model
     CHECK_FALSE(store.take_node_changed());
 }
 
+TEST_CASE("P-129 a service that changes its type and back is dirty each time it differs",
+          "[model]") {
+    Store store;
+    const auto plain = service(web);
+    auto balanced = plain;
+    balanced.type = ServiceType::load_balancer;
+    balanced.external_local = true;
+    balanced.health_check_node_port = Port{345};
+    CHECK(store.put(plain));
+    CHECK(store.put(balanced));
+    CHECK_FALSE(store.put(balanced));
+    CHECK(store.put(plain));
+    CHECK(store.take_dirty() == Names{web});
+}
+
+TEST_CASE("a slice is found by its name, whichever service it is filed under", "[model]") {
+    Store store;
+    store.put(slice("web-1", web));
+    REQUIRE(store.slice({"default", "web-1"}) != nullptr);
+    CHECK(store.slice({"default", "web-1"})->service == web);
+    CHECK(store.slice({"other", "web-1"}) == nullptr);
+}
+
 TEST_CASE("P-147 P-151 every difference in a slice makes its service dirty", "[model]") {
     Store store;
     auto held = slice("web-1", web);
