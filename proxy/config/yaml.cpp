@@ -8,6 +8,8 @@
 #include <string>
 #include <yaml-cpp/yaml.h>
 
+#include "proxy/log/quote.h"
+
 namespace ipvsproxy::config {
 namespace {
 
@@ -120,6 +122,7 @@ private:
 } // namespace
 
 Result<Json> yaml_to_json(std::string_view text) {
+    if (!log::is_utf8(text)) return Problem{"yaml: not UTF-8"};
     try {
         Json result;
         result.value = Unfolding{result.doubled}.value(YAML::Load(std::string{text}), {}, 0);

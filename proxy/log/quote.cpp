@@ -117,4 +117,13 @@ std::string json_quoted(std::string_view text) {
     return out += '"';
 }
 
+bool is_utf8(std::string_view text) {
+    while (!text.empty()) {
+        const auto length = first_character(text).length;
+        if (length == 0) return false;
+        text.remove_prefix(length);
+    }
+    return true;
+}
+
 } // namespace ipvsproxy::log

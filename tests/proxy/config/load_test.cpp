@@ -149,6 +149,7 @@ TEST_CASE("P-247 an IPv6 bind address is read, quoted or with a digit at its end
 
 TEST_CASE("P-248 what is not such a configuration is refused", "[config]") {
     CHECK_THAT(refusal(head + "bindAddress: ::\n"), Catch::StartsWith("yaml: line 3: "));
+    CHECK(refusal(head + "mode: \xfcpvs\n") == "yaml: not UTF-8");
     CHECK(refusal("just words") == "an object wanted, not a string");
     CHECK_THAT(refusal("a: [b"), Catch::StartsWith("yaml: "));
     CHECK(refusal("") == "an object wanted, not null");

@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 
+using ipvsproxy::log::is_utf8;
 using ipvsproxy::log::json_quoted;
 using ipvsproxy::log::quoted;
 
@@ -21,6 +22,13 @@ TEST_CASE("bytes that are not UTF-8 are shown one by one", "[log]") {
     CHECK(quoted("\xc0\xaf") == R"("\xc0\xaf")");                 // overlong
     CHECK(quoted("\xed\xa0\x80") == R"("\xed\xa0\x80")");         // a surrogate
     CHECK(quoted("\xf5\x80\x80\x80") == R"("\xf5\x80\x80\x80")"); // beyond Unicode
+}
+
+TEST_CASE("UTF-8 is told from other bytes", "[log]") {
+    CHECK(is_utf8(""));
+    CHECK(is_utf8("grün 🐙"));
+    CHECK_FALSE(is_utf8("gr\xfcn"));
+    CHECK_FALSE(is_utf8("\xe2\x82"));
 }
 
 TEST_CASE("a JSON string escapes what RFC 8259 asks for", "[log]") {
