@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "netlink/handle.h"
+#include "proxy/iptables/legacy_handle.h"
 #include "proxy/iptables/legacy_tables.h"
 #include "proxy/iptables/save_text.h"
 #include "tests/kernel/namespace.h"
@@ -197,6 +198,24 @@ TEST_CASE("a rule that names a missing set, or one of the other family, is refus
     CHECK(refusals.front().error == std::errc::no_such_file_or_directory);
     CHECK(refusals.front().reason.find(set) != std::string::npos);
     CHECK_FALSE(tables.snapshot().contains(chain));
+}
+
+TEST_CASE("a table changed since it was read takes no commit, and can be read anew",
+          "[iptables][.kernel]") {
+    const Namespace own;
+    std::error_code error;
+    const auto first = LegacyHandle::open(Family::v4, TableName::filter, error);
+    REQUIRE(first);
+    const auto second = LegacyHandle::open(Family::v4, TableName::filter, error);
+    REQUIRE(second);
+    CHECK_FALSE(second->create_chain("KUBE-B"));
+    CHECK_FALSE(second->commit());
+    CHECK_FALSE(first->create_chain("KUBE-A"));
+    CHECK(first->commit() == std::errc::resource_unavailable_try_again);
+    const auto third = LegacyHandle::open(Family::v4, TableName::filter, error);
+    REQUIRE(third);
+    CHECK(third->has_chain("KUBE-B"));
+    CHECK_FALSE(third->has_chain("KUBE-A"));
 }
 
 TEST_CASE("while another program holds the xtables lock each table is refused, and the lock named",
