@@ -240,19 +240,18 @@ private:
 
 template <class T> void sort_once(std::vector<T>& values) {
     std::ranges::sort(values);
-    const auto [first, last] = std::ranges::unique(values);
-    values.erase(first, last);
+    values.erase(std::unique(values.begin(), values.end()), values.end());
     values.shrink_to_fit();
 }
 
 /// Orders the lists and keeps each object once. Where one service asks for a virtual server twice
 /// (an ingress address that is an external IP too), the first wish stands.
 void make_canonical(Contribution& all) {
-    const auto by_key = &VirtualServer::key;
-    std::ranges::stable_sort(all.virtual_servers, {}, by_key);
-    const auto [first, last] = std::ranges::unique(all.virtual_servers, {}, by_key);
-    all.virtual_servers.erase(first, last);
-    all.virtual_servers.shrink_to_fit();
+    auto& servers = all.virtual_servers;
+    std::ranges::stable_sort(servers, {}, &VirtualServer::key);
+    const auto same = [](const auto& one, const auto& other) { return one.key == other.key; };
+    servers.erase(std::unique(servers.begin(), servers.end(), same), servers.end());
+    servers.shrink_to_fit();
     sort_once(all.addresses);
     sort_once(all.entries);
     sort_once(all.guarded);

@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <map>
 #include <optional>
-#include <ranges>
 #include <utility>
 
 #include "netlink/change.h"
@@ -35,11 +34,8 @@ public:
     struct Wanted {
         Spec spec{};
         std::uint32_t owners{};
-        friend bool operator==(const Wanted& wanted, const Spec& spec) {
-            return wanted.spec == spec;
-        }
-        friend bool operator==(const Spec& spec, const Wanted& wanted) {
-            return wanted.spec == spec;
+        friend bool operator==(const Wanted& wanted, const Spec& other) {
+            return wanted.spec == other;
         }
     };
     /// The kernel's state at a key where it is not the desired one.
@@ -142,7 +138,7 @@ public:
     /// When the earliest held-back difference may be tried; nothing when none is held back.
     std::optional<Moment> next_due(Moment now) const {
         std::optional<Moment> earliest;
-        for (const auto& difference : differences_ | std::views::values)
+        for (const auto& [key, difference] : differences_)
             if (difference.not_before > now)
                 earliest = std::min(earliest.value_or(Moment::max()), difference.not_before);
         return earliest;

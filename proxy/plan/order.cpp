@@ -54,10 +54,11 @@ NodeChanges take_urgent(NodeChanges& all, const Urgent& urgent) {
         const auto is_urgent = [&, &name = name](const ipset::Entry& entry) {
             return urgent.entries.contains({name, entry});
         };
-        const auto some = std::ranges::stable_partition(set.add, std::not_fn(is_urgent));
-        if (some.empty()) continue;
-        first.sets.sets[name] = {.spec = set.spec, .add = {some.begin(), some.end()}};
-        set.add.erase(some.begin(), some.end());
+        const auto some =
+            std::stable_partition(set.add.begin(), set.add.end(), std::not_fn(is_urgent));
+        if (some == set.add.end()) continue;
+        first.sets.sets[name] = {.spec = set.spec, .add = {some, set.add.end()}};
+        set.add.erase(some, set.add.end());
     }
     // Without anything urgent nothing is taken out of the one order of removals and additions.
     if (!first.empty()) take_ground(all, first);
