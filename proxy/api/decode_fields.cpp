@@ -98,6 +98,13 @@ template <auto Member> constexpr Field kept(Text key, Kinds kinds) {
         return taken;
     });
 }
+/// A string that is only kept, in a member of a member.
+template <auto Whole, auto Member> constexpr Field kept_in(Text key, Kinds kinds) {
+    return text(key, kinds, [](Draft& draft, Text value) {
+        (draft.*Whole).*Member = value;
+        return taken;
+    });
+}
 /// A list of strings that is only kept.
 template <auto Member> constexpr Field kept_list(Text key, Kinds kinds) {
     return texts(
@@ -118,11 +125,7 @@ constexpr Field elements(Text key, Kinds kinds, std::span<const Field> inside) {
 // metadata
 
 constexpr std::array label_fields{
-    text("kubernetes.io/service-name", of_slice,
-         [](Draft& draft, Text value) {
-             draft.slice_service = value;
-             return taken;
-         }),
+    kept<&Draft::slice_service>("kubernetes.io/service-name", of_slice),
     text("service.kubernetes.io/headless", of_slice,
          [](Draft& draft, Text) {
              draft.headless_label = true;
@@ -154,16 +157,8 @@ constexpr std::array annotation_fields{
 };
 
 constexpr std::array metadata_fields{
-    text("name", of_all,
-         [](Draft& draft, Text value) {
-             draft.name.name = value;
-             return taken;
-         }),
-    text("namespace", of_all,
-         [](Draft& draft, Text value) {
-             draft.name.space = value;
-             return taken;
-         }),
+    kept_in<&Draft::name, &model::ObjectName::name>("name", of_all),
+    kept_in<&Draft::name, &model::ObjectName::space>("namespace", of_all),
     kept<&Draft::resource_version>("resourceVersion", of_all),
     kept<&Draft::continue_token>("continue", of_all),
     object("labels", of_all, label_fields),
@@ -381,16 +376,8 @@ constexpr std::array whole_fields{
                 draft.status.code = value;
                 return taken;
             }),
-    text("reason", of_status,
-         [](Draft& draft, Text value) {
-             draft.status.reason = value;
-             return taken;
-         }),
-    text("message", of_status,
-         [](Draft& draft, Text value) {
-             draft.status.message = value;
-             return taken;
-         }),
+    kept_in<&Draft::status, &Status::reason>("reason", of_status),
+    kept_in<&Draft::status, &Status::message>("message", of_status),
 };
 constexpr std::size_t only_outermost = 3;
 

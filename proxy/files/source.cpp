@@ -226,9 +226,12 @@ void Source::cannot_read(const std::string& file, int error) {
 
 void Source::accept(const std::string& file, Reading&& reading) {
     report(file, reading.messages);
-    for (const auto& kind : reading.passed_over)
-        if (kinds_named_.insert(kind).second)
-            say_({Severity::note, file + ": objects of " + kind + " are passed over"});
+    for (const auto& kind : reading.passed_over) {
+        if (!kinds_named_.insert(kind).second) continue;
+        auto text = file;
+        say_(
+            {Severity::note, text.append(": objects of ").append(kind).append(" are passed over")});
+    }
     if (reading.broken) return;
     auto kept = reading.refused;
     if (reading.anonymous)

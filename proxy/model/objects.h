@@ -45,12 +45,13 @@ struct Service {
     /// Of clusterIPs, by ipFamilies (by the address itself where that is empty).
     PerFamily<std::optional<Address>> cluster_ip{};
     std::vector<ServicePort> ports{};
-    std::vector<Address> external_ips{};  ///< both families, in order
-    std::vector<Address> ingress_vips{};  ///< status.loadBalancer.ingress[].ip with ipMode VIP or none
-    std::vector<Prefix> source_ranges{};  ///< spec.loadBalancerSourceRanges, both families
+    std::vector<Address> external_ips{}; ///< both families, in order
+    std::vector<Address>
+        ingress_vips{}; ///< status.loadBalancer.ingress[].ip with ipMode VIP or none
+    std::vector<Prefix> source_ranges{}; ///< spec.loadBalancerSourceRanges, both families
     std::optional<std::chrono::seconds> client_ip_affinity{}; ///< sessionAffinity ClientIP
-    bool external_local{};                ///< externalTrafficPolicy: Local
-    bool internal_local{};                ///< internalTrafficPolicy: Local
+    bool external_local{};                                    ///< externalTrafficPolicy: Local
+    bool internal_local{};                                    ///< internalTrafficPolicy: Local
     std::optional<Port> health_check_node_port{}; ///< as written; whether it counts is derived
     friend bool operator==(const Service&, const Service&) = default;
 };
@@ -59,7 +60,7 @@ struct Service {
 struct Endpoint {
     Address address; ///< addresses[0]
     bool ready{true}, serving{true}, terminating{false};
-    Symbol node{}; ///< nodeName; empty when absent
+    Symbol node{};                                  ///< nodeName; empty when absent
     std::vector<Symbol> zone_hints{}, node_hints{}; ///< hints.forZones, hints.forNodes; ordered
     friend bool operator==(const Endpoint&, const Endpoint&) = default;
 };
@@ -86,12 +87,12 @@ struct EndpointSlice {
 
 struct Node {
     std::string name;
-    Symbol zone{};                          ///< label topology.kubernetes.io/zone; empty when absent
-    std::vector<Address> internal_ips{};    ///< status.addresses of type InternalIP, in order
-    std::vector<Address> external_ips{};    ///< … ExternalIP
-    std::vector<Prefix> pod_cidrs{};        ///< spec.podCIDRs (spec.podCIDR where that is empty)
-    bool being_deleted{};                   ///< metadata.deletionTimestamp is set
-    bool to_be_deleted_taint{};             ///< taint ToBeDeletedByClusterAutoscaler
+    Symbol zone{};                       ///< label topology.kubernetes.io/zone; empty when absent
+    std::vector<Address> internal_ips{}; ///< status.addresses of type InternalIP, in order
+    std::vector<Address> external_ips{}; ///< … ExternalIP
+    std::vector<Prefix> pod_cidrs{};     ///< spec.podCIDRs (spec.podCIDR where that is empty)
+    bool being_deleted{};                ///< metadata.deletionTimestamp is set
+    bool to_be_deleted_taint{};          ///< taint ToBeDeletedByClusterAutoscaler
     friend bool operator==(const Node&, const Node&) = default;
 };
 

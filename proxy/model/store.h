@@ -11,8 +11,8 @@
 
 namespace ipvsproxy::model {
 
-/// What a source (the files, the API) says has changed, fed in any order. An object equal to the one
-/// held changes nothing, so events that are lost, doubled or re-listed cost nothing.
+/// What a source (the files, the API) says has changed, fed in any order. An object equal to the
+/// one held changes nothing, so events that are lost, doubled or re-listed cost nothing.
 class Store {
 public:
     using Slices = std::map<std::string, EndpointSlice>; ///< of one service, by slice name
