@@ -25,7 +25,7 @@ std::filesystem::path scratch_folder() {
     return pattern;
 }
 
-std::string program() {
+std::string program_path() {
     // NOLINTNEXTLINE(concurrency-mt-unsafe): no test sets a variable
     const char* const path = std::getenv("IPVSPROXY");
     if (path == nullptr) throw std::runtime_error("IPVSPROXY does not name the program under test");
@@ -88,6 +88,9 @@ Topology::Topology()
     const Inside there{node_};
     // kube-proxy leaves IPv6 forwarding to the node's own set-up.
     write("/proc/sys/net/ipv6/conf/all/forwarding", "1");
+    // Tests count refusals; a real node tells a client of about one a second.
+    write("/proc/sys/net/ipv4/icmp_ratelimit", "0");
+    write("/proc/sys/net/ipv6/icmp/ratelimit", "0");
 }
 
 Topology::~Topology() {
@@ -116,6 +119,13 @@ void Topology::attach(const Namespace& pod, const std::string& link, const std::
     ip_batch(pod, inner.str());
 }
 
+Finished Topology::program(const std::vector<std::string>& arguments) const {
+    std::vector<std::string> argv{program_path()};
+    argv.insert(argv.end(), arguments.begin(), arguments.end());
+    const Inside there{node_};
+    return run_command(argv);
+}
+
 Finished Topology::proxy(const std::string& verb, const std::string& manifests,
                          const std::string& config) const {
     write(files_ / "objects.yaml", manifests);
@@ -126,9 +136,7 @@ Finished Topology::proxy(const std::string& verb, const std::string& manifests,
                                   "hostnameOverride: node-1\n"
                                   "conntrack: {maxPerCore: 0}\n" +
                                       config);
-    const Inside there{node_};
-    return run_command(
-        {program(), verb, "--config", files_ / "config.yaml", "-f", files_ / "objects.yaml"});
+    return program({verb, "--config", files_ / "config.yaml", "-f", files_ / "objects.yaml"});
 }
 
 void Topology::apply(const std::string& manifests, const std::string& config) const {

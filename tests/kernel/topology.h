@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <set>
 #include <string>
+#include <vector>
 
 namespace ipvsproxy::kernel_test {
 
@@ -40,6 +41,8 @@ public:
     const Namespace& node() const noexcept { return node_; }
     const Namespace& local_1() const noexcept { return local_1_; }
 
+    /// Runs the program under test on the node.
+    Finished program(const std::vector<std::string>& arguments) const;
     /// Runs `ipvsproxy VERB` on the node with these manifests.
     /// @param config lines added to the KubeProxyConfiguration
     Finished proxy(const std::string& verb, const std::string& manifests,

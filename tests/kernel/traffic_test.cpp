@@ -289,7 +289,7 @@ TEST_CASE("after cleanup nothing answers for a service any more", "[traffic][.ke
     const Topology cluster;
     cluster.apply(dual_stack_web);
     REQUIRE(answers(cluster.client(), Protocol::tcp, "10.96.0.80", 80).size() == 2);
-    REQUIRE(cluster.proxy("cleanup", dual_stack_web).status == 0);
+    REQUIRE(cluster.program({"cleanup"}).status == 0);
     for (const string address : {"10.96.0.80", "fd00:96::80"}) {
         CAPTURE(address);
         CHECK(answers(cluster.client(), Protocol::tcp, address, 80, 1) == Texts{"unreachable"});
