@@ -11,7 +11,7 @@
 #include "proxy/config/load.h"
 #include "proxy/config/options.h"
 
-namespace CLI {
+namespace CLI { // NOLINT(readability-identifier-naming): its own name
 class App;
 }
 

@@ -235,6 +235,7 @@ std::string joined(const std::vector<std::string>& parts) {
 std::vector<std::string> lenient_warning(const std::vector<std::string>& doubled,
                                          const Findings& findings) {
     std::vector<std::string> reasons;
+    reasons.reserve(doubled.size() + findings.unknown.size());
     for (const auto& path : doubled)
         reasons.push_back("field " + log::quoted(path) + " already set");
     for (const auto& path : findings.unknown)

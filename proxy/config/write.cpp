@@ -102,6 +102,7 @@ std::string yaml_text(std::string_view text) {
     return log::json_quoted(text);
 }
 
+// NOLINTBEGIN(misc-no-recursion): as deep as the fields are nested
 void write(std::string& out, const json::value& value, std::size_t indent);
 
 void write(std::string& out, const json::object& object, std::size_t indent) {
@@ -143,6 +144,7 @@ void write(std::string& out, const json::value& value, std::size_t indent) {
         out += ' ' + json::serialize(value) + '\n';
     }
 }
+// NOLINTEND(misc-no-recursion)
 
 } // namespace
 

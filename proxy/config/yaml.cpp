@@ -70,6 +70,7 @@ json::value scalar(const YAML::Node& node) {
     return json::string{text};
 }
 
+// NOLINTBEGIN(misc-no-recursion): no deeper than value() allows
 /// Unfolds nodes; an alias is unfolded each time, so their number is limited.
 class Unfolding {
 public:
@@ -118,6 +119,7 @@ private:
     std::vector<std::string>& doubled_;
     int values_{};
 };
+// NOLINTEND(misc-no-recursion)
 
 } // namespace
 
