@@ -39,12 +39,11 @@ requires std::is_trivially_copyable_v<T> std::optional<T> read(Bytes bytes) {
     return value;
 }
 
-/// All bytes zero, padding included.
+/// Makes all bytes zero, padding included, which value-initialization and copies need not do.
 template <class T>
-requires std::is_trivially_copyable_v<T> T zeroed() {
-    T value;
+requires std::is_trivially_copyable_v<T>
+void clear(T& value) {
     std::memset(&value, 0, sizeof(T));
-    return value;
 }
 
 inline bool all_zero(Bytes bytes) {

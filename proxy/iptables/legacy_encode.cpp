@@ -54,8 +54,8 @@ public:
     Encoder(Family family, SetNames& sets) : family_(family), sets_(sets) {}
 
     void header(const ParsedRule& rule) {
-        if (family_ == Family::v4) head(rule, zeroed<EntryHead4>());
-        else head(rule, zeroed<EntryHead6>());
+        if (family_ == Family::v4) head<EntryHead4>(rule);
+        else head<EntryHead6>(rule);
     }
     /// Writes the two offsets the kernel walks by, which are known only now.
     boost::system::result<std::vector<std::byte>, RuleProblem> finish() {
@@ -68,7 +68,8 @@ public:
     void begin_target() { target_offset_ = out_.size(); }
 
     void operator()(const CommentMatch& match) {
-        auto data = zeroed<xt_comment_info>();
+        xt_comment_info data;
+        clear(data);
         copy_text(data.comment, match.text);
         part("comment", 0, data);
     }
@@ -77,7 +78,8 @@ public:
         if (!index)
             return refuse(match.set, "is not a set of this IP family",
                           std::errc::no_such_file_or_directory);
-        auto data = zeroed<xt_set_info_match_v4>();
+        xt_set_info_match_v4 data;
+        clear(data);
         data.match_set.index = *index;
         data.match_set.dim = static_cast<std::uint8_t>(match.sides.size());
         unsigned flags = match.negated ? IPSET_INV_MATCH : 0;
@@ -87,14 +89,16 @@ public:
         part("set", 4, data);
     }
     void operator()(const MarkMatch& match) {
-        auto data = zeroed<xt_mark_mtinfo1>();
+        xt_mark_mtinfo1 data;
+        clear(data);
         data.mark = match.value;
         data.mask = match.mask;
         data.invert = match.negated ? 1 : 0;
         part("mark", 1, data);
     }
     void operator()(const AddrtypeMatch& match) {
-        auto data = zeroed<xt_addrtype_info_v1>();
+        xt_addrtype_info_v1 data;
+        clear(data);
         if (match.source) {
             data.source = match.source->value;
             if (match.source->negated) data.flags |= XT_ADDRTYPE_INVERT_SOURCE;
@@ -106,20 +110,23 @@ public:
         part("addrtype", 1, data);
     }
     void operator()(const PhysdevMatch& match) {
-        auto data = zeroed<xt_physdev_info>();
+        xt_physdev_info data;
+        clear(data);
         data.bitmask = XT_PHYSDEV_OP_ISIN;
         data.invert = match.negated ? XT_PHYSDEV_OP_ISIN : 0;
         part("physdev", 0, data);
     }
     void operator()(const ConntrackMatch& match) {
-        auto data = zeroed<xt_conntrack_mtinfo3>();
+        xt_conntrack_mtinfo3 data;
+        clear(data);
         data.match_flags = XT_CONNTRACK_STATE;
         data.invert_flags = match.negated ? XT_CONNTRACK_STATE : 0;
         data.state_mask = match.states;
         part("conntrack", 3, data);
     }
     void operator()(const IpvsMatch& match) {
-        auto data = zeroed<xt_ipvs_mtinfo>();
+        xt_ipvs_mtinfo data;
+        clear(data);
         data.bitmask = XT_IPVS_IPVS_PROPERTY;
         if (match.protocol) {
             data.l4proto = *match.protocol;
@@ -140,7 +147,8 @@ public:
     void operator()(const IcmpMatch& match) {
         if (match.family != family_) return refuse("-m", "icmp goes with IPv4, icmp6 with IPv6");
         static_assert(sizeof(ipt_icmp) == sizeof(ip6t_icmp)); // and alike
-        auto data = zeroed<ipt_icmp>();
+        ipt_icmp data;
+        clear(data);
         data.type = match.type;
         data.code[0] = match.code.value_or(0);
         data.code[1] = match.code.value_or(255);
@@ -155,25 +163,29 @@ public:
         const auto with = parse_reject_word(family_, reject.with);
         if (!with) return refuse(reject.with, "is not an answer of this IP family");
         static_assert(sizeof(ipt_reject_info) == sizeof(ip6t_reject_info)); // one 32-bit number
-        auto data = zeroed<ip6t_reject_info>();
+        ip6t_reject_info data;
+        clear(data);
         data.with = *with;
         part("REJECT", 0, data);
     }
     void operator()(const Masquerade& masquerade) {
         const unsigned flags = masquerade.random_fully ? NF_NAT_RANGE_PROTO_RANDOM_FULLY : 0U;
         if (family_ == Family::v4) {
-            auto data = zeroed<nf_nat_ipv4_multi_range_compat>();
+            nf_nat_ipv4_multi_range_compat data;
+            clear(data);
             data.rangesize = 1;
             data.range[0].flags = flags;
             part("MASQUERADE", 0, data);
         } else {
-            auto data = zeroed<nf_nat_range>();
+            nf_nat_range data;
+            clear(data);
             data.flags = flags;
             part("MASQUERADE", 0, data);
         }
     }
     void operator()(const SetMark& mark) {
-        auto data = zeroed<xt_mark_tginfo2>();
+        xt_mark_tginfo2 data;
+        clear(data);
         data.mark = mark.value;
         data.mask = mark.mask;
         part("MARK", 2, data);
@@ -183,7 +195,9 @@ public:
     }
 
 private:
-    template <class Entry> void head(const ParsedRule& rule, Entry entry) {
+    template <class Entry> void head(const ParsedRule& rule) {
+        Entry entry;
+        clear(entry);
         auto& ip = entry.ip;
         if (rule.source) network(*rule.source, &ip.src, &ip.smsk, ip.invflags, IPT_INV_SRCIP);
         if (rule.destination)
@@ -223,7 +237,8 @@ private:
     void standard(std::string_view to) { part(to, 0, int{0}); }
 
     template <class T> void part(std::string_view name, std::uint8_t revision, const T& data) {
-        auto head = zeroed<PartHead>();
+        PartHead head;
+        clear(head);
         head.size = static_cast<std::uint16_t>(sizeof(head) + aligned(sizeof(T)));
         copy_text(head.name, name);
         head.revision = revision;

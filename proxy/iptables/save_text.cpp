@@ -60,7 +60,8 @@ Chains parse_save(std::string_view text) {
 }
 
 std::string restore_text(TableName table, const TableChanges& changes) {
-    std::string out = "*" + std::string(name(table)) + "\n";
+    std::string out{'*'};
+    out.append(name(table)).append("\n");
     for (const auto& [chain, rules] : changes.replace)
         if (is_builtin(chain)) add_line(out, "-F", chain); // a declaration would set its policy
         else out.append(":").append(chain.name).append(" - [0:0]\n");

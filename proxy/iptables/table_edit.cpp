@@ -29,7 +29,9 @@ void insert(TableEdit& edit, const PlacedRule& placed) {
     Rules& rules = edit.after[placed.chain];
     auto rule = canonical(placed.rule);
     if (std::ranges::find(rules, rule) != rules.end()) return;
-    rules.insert(rules.begin(), rule);
+    rules.push_back(rule);
+    // Not insert() at the head, where g++ 12 sees a null pointer.
+    std::rotate(rules.begin(), rules.end() - 1, rules.end());
     edit.changes.insert.push_back({placed.chain, std::move(rule)});
 }
 

@@ -30,10 +30,14 @@ private:
     std::vector<std::string> names_;
 };
 
-std::vector<std::byte> encoded(Family family, std::string_view text, SetNames& sets) {
-    const auto rule = parse_rule(text);
+ParsedRule parsed(std::string_view text) {
+    auto rule = parse_rule(text);
     REQUIRE(rule.has_value());
-    auto entry = encode_entry(family, *rule, sets);
+    return *std::move(rule);
+}
+
+std::vector<std::byte> encoded(Family family, std::string_view text, SetNames& sets) {
+    auto entry = encode_entry(family, parsed(text), sets);
     INFO(text << ": " << (entry ? "" : entry.error().text()));
     REQUIRE(entry.has_value());
     return *std::move(entry);
@@ -42,12 +46,11 @@ std::vector<std::byte> encoded(Family family, std::string_view text, SetNames& s
 /// What libiptc would say of a standard target. In the kernel its name is empty; here it still is
 /// the chain's, so that the name is taken out of the entry first.
 std::string take_jump(std::vector<std::byte>& entry, std::string_view text) {
-    const auto rule = parse_rule(text);
-    const Jump* const jump = std::get_if<Jump>(&rule->target);
-    if (jump == nullptr) return {};
+    const Target target = parsed(text).target;
+    if (!std::holds_alternative<Jump>(target)) return {};
     const auto at = static_cast<std::ptrdiff_t>(entry.size() - 40 + offsetof(PartHead, name));
     std::fill_n(entry.begin() + at, XT_EXTENSION_MAXNAMELEN, std::byte{});
-    return jump->to;
+    return std::get<Jump>(target).to;
 }
 
 std::vector<std::byte> bytes(std::initializer_list<unsigned> numbers) {
