@@ -375,8 +375,7 @@ def run_steps(case):
     install(case / "out/objects-server.json", manifests)
     daemon = Daemon(case, manifests).__enter__()
     try:
-        daemon.wait_until_ready()
-        settle(case, case / "out", 5)
+        settle(case, case / "out", 20)
         for step in sorted((case / "steps").iterdir()):
             daemon = run_step(case, step, manifests, daemon)
         daemon.stop()
@@ -408,7 +407,6 @@ def do_to_proxy(verb, case, manifests, daemon):
     elif verb == "start":
         daemon.__exit__()
         daemon = Daemon(case, manifests).__enter__()
-        daemon.wait_until_ready()
     elif verb == "cleanup":
         command(BINARY, "cleanup", "--config", str(case / "config.yaml"))
     else:
