@@ -6,6 +6,7 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <type_traits>
 #include <utility>
 
 namespace ipvsproxy::sync {
@@ -14,9 +15,11 @@ namespace {
 namespace asio = boost::asio;
 using Clock = std::chrono::steady_clock;
 
-/// Runs blocking work in the lane of the kernel and comes back with its value.
+/// Runs blocking work in the lane of the kernel and comes back with its value. What it captures
+/// must need no destructor: g++ 12 runs that of a temporary in a co_await expression twice.
 template <class Work>
 asio::awaitable<std::invoke_result_t<Work>> in_lane(asio::thread_pool& lane, Work work) {
+    static_assert(std::is_trivially_destructible_v<Work>);
     co_return co_await asio::co_spawn(
         lane,
         [](Work job) -> asio::awaitable<std::invoke_result_t<Work>> {
@@ -128,7 +131,7 @@ asio::awaitable<bool> Daemon::look_at(Portion portion) {
     std::string problem;
     try {
         const auto sight =
-            co_await in_lane(kernel_lane_, [this, portion] { return look(kernel_, portion); });
+            co_await in_lane(kernel_lane_, [this, &portion] { return look(kernel_, portion); });
         if (const auto* device = std::get_if<DeviceState>(&sight.seen)) {
             elsewhere_ = {device->elsewhere.begin(), device->elsewhere.end()};
             if (cluster_.set_interfaces(device->elsewhere)) cluster_.derive();
