@@ -1,0 +1,93 @@
+// ipvsproxy apply: one reconcile.
+#include <boost/json.hpp>
+#include <chrono>
+#include <iostream>
+
+#include "proxy/cli/command.h"
+#include "proxy/cli/session.h"
+#include "proxy/sync/startup.h"
+
+namespace ipvsproxy::cli {
+namespace {
+
+namespace json = boost::json;
+
+/// What the whole command came to.
+struct Result {
+    std::size_t changes{};
+    std::vector<sync::RefusedObject> refused{};
+    ipvs::Destinations leaving{};
+    std::size_t forgotten_flows{};
+};
+
+void take(Result& result, sync::Report report) {
+    result.changes += report.changes;
+    result.forgotten_flows += report.forgotten_flows;
+    result.leaving.merge(report.leaving);
+    result.refused = std::move(report.refused); // what still stands after the last round
+}
+
+/// Writes what differs and looks whether it took. What another program undoes meanwhile is written
+/// again, three times at most.
+Result reconcile(sync::Cluster& cluster, sync::Kernel& kernel) {
+    Result result;
+    for (int attempt = 0; attempt < 3; ++attempt) {
+        auto round = cluster.take_round(std::chrono::steady_clock::now());
+        if (round.empty()) break;
+        const bool writes = !round.changes.empty();
+        const auto outcome = sync::apply(kernel, round);
+        take(result, cluster.settle(round, outcome));
+        if (!writes) break;
+        cluster.state().observe(sync::snapshot(kernel));
+    }
+    const auto left = cluster.state().changes(std::chrono::steady_clock::now());
+    for (const auto& line : plan::describe(left, cluster.state()))
+        result.refused.push_back(
+            {line.command, "still differs: " + line.reason, "another program may be undoing it"});
+    return result;
+}
+
+void print_text(const Result& result) {
+    for (const auto& line : plan::describe_leaving(result.leaving))
+        std::cout << "draining: " << line.command << "  # " << line.reason << '\n';
+    std::cout << result.changes << (result.changes == 1 ? " change" : " changes") << " made, "
+              << result.leaving.size() << " real servers draining, " << result.refused.size()
+              << " refused\n";
+}
+
+void print_json(const Result& result) {
+    json::array refused, leaving;
+    for (const auto& one : result.refused)
+        refused.push_back(
+            json::object{{"object", one.object}, {"cause", one.cause}, {"remedy", one.remedy}});
+    for (const auto& [key, spec] : result.leaving)
+        leaving.emplace_back(key.text());
+    std::cout << json_text(json::object{{"changes", result.changes},
+                                        {"draining", std::move(leaving)},
+                                        {"refused", std::move(refused)},
+                                        {"forgottenFlows", result.forgotten_flows}});
+}
+
+} // namespace
+
+int apply(const Invocation& call) {
+    const auto options = complete_options(call);
+    Input input{input_paths(call)};
+    const auto kernel = open_kernel(options);
+    const auto prepared = sync::prepare(*kernel, options);
+    auto& tables = kernel->tables();
+    const auto before = sync::snapshot(tables);
+    const auto cluster = make_cluster(options, input.store, kernel.get(), before.device.elsewhere);
+    cluster->state().observe(before);
+    auto result = reconcile(*cluster, tables);
+    result.changes += prepared.written;
+    result.refused.insert(result.refused.begin(), prepared.refused.begin(), prepared.refused.end());
+    warn_contests(*cluster);
+    for (const auto& refused : result.refused)
+        std::cerr << "refused: " << refused.text() << '\n';
+    if (call.output == Output::text) print_text(result);
+    else print_json(result);
+    return result.refused.empty() && input.source.in_error() == 0 ? exit_success : exit_failure;
+}
+
+} // namespace ipvsproxy::cli

@@ -1,0 +1,109 @@
+// ipvsproxy diff: what apply would change.
+#include <boost/json.hpp>
+#include <chrono>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <unistd.h>
+
+#include "proxy/cli/command.h"
+#include "proxy/cli/session.h"
+#include "proxy/plan/drain.h"
+#include "proxy/sync/startup.h"
+
+namespace ipvsproxy::cli {
+namespace {
+
+constexpr std::string_view green = "\x1b[32m", yellow = "\x1b[33m", red = "\x1b[31m",
+                           bold = "\x1b[1m", plain = "\x1b[0m";
+
+plan::NodeSnapshot read_snapshot(const std::string& path) {
+    std::ifstream in{path};
+    if (!in) throw std::system_error{errno, std::generic_category(), "snapshot " + path};
+    const std::string text{std::istreambuf_iterator<char>{in}, {}};
+    try {
+        return parse_snapshot(text);
+    } catch (const std::exception& error) {
+        throw std::runtime_error{"snapshot " + path + ": " + error.what()};
+    }
+}
+
+/// Colours a line by its sign.
+std::string coloured(const std::string& text) {
+    std::string out;
+    std::size_t begin = 0;
+    while (begin < text.size()) {
+        const auto end = std::min(text.find('\n', begin), text.size());
+        std::string_view colour = plain;
+        switch (text[begin]) {
+        case '+':
+            colour = green;
+            break;
+        case '~':
+            colour = yellow;
+            break;
+        case '-':
+            colour = red;
+            break;
+        case '#':
+            colour = bold;
+            break;
+        default:
+            break;
+        }
+        out.append(colour).append(text, begin, end - begin).append(plain).append("\n");
+        begin = end + 1;
+    }
+    return out;
+}
+
+void print(const std::vector<plan::Line>& lines, const std::vector<plan::Line>& leaving,
+           Output output) {
+    if (output == Output::text) {
+        const auto text = plan::text(lines);
+        const bool terminal = isatty(STDOUT_FILENO) == 1 && getenv("NO_COLOR") == nullptr;
+        std::cout << (terminal ? coloured(text) : text);
+        for (const auto& line : leaving)
+            std::cerr << "draining: " << line.command << "  # " << line.reason << '\n';
+        return;
+    }
+    const boost::json::object all{{"differences", to_json(lines)}, {"draining", to_json(leaving)}};
+    std::cout << (output == Output::json ? json_text(all) : yaml_text(all));
+}
+
+/// Adds what is switched otherwise in the kernel than the configuration asks for.
+void add_switches(std::vector<plan::Line>& lines, const std::vector<sync::SwitchChange>& switches) {
+    std::vector<plan::Line> first;
+    for (const auto& change : switches)
+        first.push_back({plan::Sign::update, "sysctl", change.command, change.reason, ""});
+    lines.insert(lines.begin(), first.begin(), first.end());
+}
+
+} // namespace
+
+int diff(const Invocation& call) {
+    const auto options = complete_options(call);
+    Input input{input_paths(call)};
+    std::unique_ptr<sync::RealKernel> kernel;
+    plan::NodeSnapshot seen;
+    if (call.snapshot_file.empty()) {
+        kernel = open_kernel(options);
+        seen = sync::snapshot(kernel->tables());
+    } else {
+        seen = read_snapshot(call.snapshot_file);
+    }
+    const auto cluster = make_cluster(options, input.store, kernel.get(), seen.device.elsewhere);
+    cluster->state().observe(seen);
+    auto changes = cluster->state().changes();
+    // What keeps its connections while it leaves is no difference once its weight is 0.
+    const auto leaving =
+        plan::drain(changes.ipvs, seen.destinations, {}, std::chrono::steady_clock::now());
+    auto lines = plan::describe(changes, cluster->state());
+    if (kernel) add_switches(lines, sync::switch_changes(*kernel, options));
+    warn_contests(*cluster);
+    print(lines, plan::describe_leaving(leaving), call.output);
+    if (input.source.in_error() > 0) return exit_trouble;
+    return lines.empty() ? exit_success : exit_differs;
+}
+
+} // namespace ipvsproxy::cli

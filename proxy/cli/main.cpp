@@ -1,0 +1,127 @@
+// The program: which command is meant, and what its exit code says.
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <map>
+
+#include "proxy/cli/command.h"
+#include "proxy/cli/completion.h"
+#include "proxy/config/flags.h"
+
+namespace ipvsproxy::cli {
+namespace {
+
+struct Command {
+    std::string name, summary;
+    int (*entry)(const Invocation&);
+    bool input, output, yaml;
+};
+
+/// In the order in which the help shows them.
+const std::vector<Command>& commands() {
+    static const std::vector<Command> all{
+        {"run", "Keep the node as the Services ask, until told to stop", run, true, false, false},
+        {"apply", "Make the node as the Services ask once, and exit", apply, true, true, false},
+        {"diff", "Show what apply would change (exit code 0: nothing, 1: something, 2: trouble)",
+         diff, true, true, true},
+        {"plan", "Show the state that the Services ask for", plan, true, true, true},
+        {"snapshot", "Show the state that the kernel holds", snapshot, false, true, true},
+        {"cleanup", "Remove what ipvsproxy or kube-proxy made, and nothing else", cleanup, false,
+         false, false},
+        {"check", "Look whether this node can run ipvsproxy, and what to do if not", check, false,
+         true, false},
+        {"version", "Print the version", version, false, true, true},
+    };
+    return all;
+}
+
+void add_input(CLI::App& app, Invocation& call) {
+    app.add_option(
+           "-f,--filename", call.files,
+           "File or folder of manifests (YAML or JSON), or - for standard input; repeatable")
+        ->allow_extra_args(false);
+    app.add_flag("-R,--recursive", call.recursive, "Read the folders below a folder too");
+}
+
+void add_output(CLI::App& app, Invocation& call, bool yaml) {
+    std::map<std::string, Output> forms{{"text", Output::text}, {"json", Output::json}};
+    if (yaml) forms.emplace("yaml", Output::yaml);
+    app.add_option("-o,--output", call.output, yaml ? "text, json or yaml" : "text or json")
+        ->transform(CLI::CheckedTransformer(forms).description(""))
+        ->option_text("FORM [text]");
+}
+
+CLI::App* add_command(CLI::App& program, const Command& command, Invocation& call) {
+    auto* app = program.add_subcommand(command.name, command.summary);
+    if (command.input) add_input(*app, call);
+    if (command.output) add_output(*app, call, command.yaml);
+    if (command.name == "diff")
+        app->add_option("--snapshot", call.snapshot_file,
+                        "Compare with this file, from `snapshot -o json`, in place of the kernel");
+    if (command.name == "cleanup")
+        app->add_flag("--dry-run", call.dry_run, "Show what would be removed, and remove nothing");
+    if (command.name != "version") config::add_flags(*app, call.flags);
+    return app;
+}
+
+int failed(const std::string& command, const std::string& message) {
+    std::cerr << "ipvsproxy " << command << ": " << message << '\n';
+    return command == "diff" ? exit_trouble : exit_failure;
+}
+
+int dispatch(int argc, char** argv) {
+    CLI::App program{
+        "Keeps Linux IPVS as Kubernetes Services ask; in place of kube-proxy's ipvs mode",
+        "ipvsproxy"};
+    program.require_subcommand(1);
+    program.set_help_all_flag("--help-all", "Print the help of all commands");
+    Invocation call;
+    std::map<const CLI::App*, const Command*> by_app;
+    for (const auto& command : commands())
+        by_app[add_command(program, command, call)] = &command;
+    auto* help = program.add_subcommand("help", "Print this help, or that of a command");
+    std::string topic;
+    help->add_option("command", topic, "A command");
+    auto* completion = program.add_subcommand("completion", "Print a completion script");
+    completion->add_option("shell", call.shell, "bash, zsh or fish")
+        ->required()
+        ->check(CLI::IsMember({"bash", "zsh", "fish"}));
+    try {
+        program.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        const bool asked = error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success);
+        program.exit(error, std::cout, std::cerr);
+        if (asked) return exit_success;
+        const bool diffing = argc > 1 && std::string_view{argv[1]} == "diff";
+        return diffing ? exit_trouble : exit_failure;
+    }
+    if (completion->parsed()) {
+        std::cout << completion_script(program, call.shell);
+        return exit_success;
+    }
+    if (help->parsed()) {
+        const auto* about = &program;
+        if (!topic.empty()) about = program.get_subcommand(topic);
+        std::cout << about->help();
+        return exit_success;
+    }
+    const auto& command = *by_app.at(program.get_subcommands().front());
+    try {
+        const int status = command.entry(call);
+        std::cout.flush();
+        return std::cout ? status : failed(command.name, "standard output cannot be written");
+    } catch (const std::exception& error) {
+        return failed(command.name, error.what());
+    }
+}
+
+} // namespace
+} // namespace ipvsproxy::cli
+
+int main(int argc, char** argv) {
+    try {
+        return ipvsproxy::cli::dispatch(argc, argv);
+    } catch (const std::exception& error) {
+        std::cerr << "ipvsproxy: " << error.what() << '\n';
+        return ipvsproxy::cli::exit_failure;
+    }
+}

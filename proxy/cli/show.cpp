@@ -1,0 +1,42 @@
+// ipvsproxy plan, ipvsproxy snapshot: the desired and the observed state.
+#include <boost/json.hpp>
+#include <iostream>
+
+#include "proxy/cli/command.h"
+#include "proxy/cli/session.h"
+#include "proxy/sync/real_kernel.h"
+
+namespace ipvsproxy::cli {
+
+void print(const plan::NodeSnapshot& state, Output output) {
+    switch (output) {
+    case Output::text:
+        std::cout << plan::text(state);
+        break;
+    case Output::json:
+        std::cout << json_text(to_json(state));
+        break;
+    case Output::yaml:
+        std::cout << yaml_text(to_json(state));
+        break;
+    }
+}
+
+int plan(const Invocation& call) {
+    const auto options = complete_options(call);
+    Input input{input_paths(call)};
+    KernelDevice device{std::string{sync::device_name}};
+    const auto cluster = make_cluster(options, input.store, nullptr, device.snapshot().elsewhere);
+    warn_contests(*cluster);
+    print(cluster->state().desired(), call.output);
+    return input.source.in_error() == 0 ? exit_success : exit_failure;
+}
+
+int snapshot(const Invocation& call) {
+    const auto options = complete_options(call);
+    const auto kernel = open_kernel(options);
+    print(sync::snapshot(kernel->tables()), call.output);
+    return exit_success;
+}
+
+} // namespace ipvsproxy::cli

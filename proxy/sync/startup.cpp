@@ -1,0 +1,213 @@
+#include "proxy/sync/startup.h"
+
+#include <algorithm>
+#include <arpa/inet.h>
+#include <fstream>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "ipvs/probe.h"
+#include "proxy/config/node_ips.h"
+#include "proxy/config/start_checks.h"
+#include "proxy/log/log.h"
+
+namespace ipvsproxy::sync {
+namespace {
+
+constexpr auto hash_size_file = "/sys/module/nf_conntrack/parameters/hashsize";
+
+/// The source address that the routes would choose for the way out: connect(2) on a datagram socket
+/// asks the routing table and sends nothing.
+std::optional<Address> outbound_address(Family family) {
+    const int domain = family == Family::v4 ? AF_INET : AF_INET6;
+    const int socket = ::socket(domain, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (socket < 0) return std::nullopt;
+    sockaddr_storage storage{};
+    socklen_t size = sizeof storage;
+    std::optional<Address> found;
+    if (family == Family::v4) {
+        sockaddr_in out{.sin_family = AF_INET, .sin_port = htons(9), .sin_addr = {}, .sin_zero = {}};
+        inet_pton(AF_INET, "192.0.2.1", &out.sin_addr); // TEST-NET-1, RFC 5737
+        sockaddr_in own{};
+        size = sizeof own;
+        if (connect(socket, reinterpret_cast<const sockaddr*>(&out), sizeof out) == 0 &&
+            getsockname(socket, reinterpret_cast<sockaddr*>(&own), &size) == 0)
+            found = Address::from_bytes(
+                {reinterpret_cast<const std::uint8_t*>(&own.sin_addr), sizeof own.sin_addr});
+    } else {
+        sockaddr_in6 out{};
+        out.sin6_family = AF_INET6;
+        out.sin6_port = htons(9);
+        inet_pton(AF_INET6, "2001:db8::1", &out.sin6_addr); // RFC 3849
+        sockaddr_in6 own{};
+        size = sizeof own;
+        if (connect(socket, reinterpret_cast<const sockaddr*>(&out), sizeof out) == 0 &&
+            getsockname(socket, reinterpret_cast<sockaddr*>(&own), &size) == 0)
+            found = Address::from_bytes(
+                {reinterpret_cast<const std::uint8_t*>(&own.sin6_addr), sizeof own.sin6_addr});
+    }
+    close(socket);
+    if (found && (found->is_unspecified() || found->is_ipv6_link_local())) return std::nullopt;
+    return found;
+}
+
+/// The Node's addresses; without a Node the outbound ones.
+std::vector<Address> known_addresses(const model::Node* node) {
+    if (node != nullptr) return config::raw_node_ips(*node);
+    std::vector<Address> all;
+    for (const auto family : families)
+        if (const auto address = outbound_address(family)) all.push_back(*address);
+    return all;
+}
+
+std::string dotted(std::string name) {
+    std::ranges::replace(name, '/', '.');
+    return name;
+}
+
+std::vector<config::Sysctl> wanted_sysctls(RealKernel& kernel, const config::Options& options) {
+    auto all =
+        config::conntrack_sysctls(options.configuration.conntrack, config::online_cpus());
+    const auto release = kernel.sysctls().read("kernel/osrelease").value_or("");
+    const auto version = config::parse_kernel_version(release);
+    if (!version)
+        throw std::runtime_error{"kernel release \"" + release +
+                                 "\" (/proc/sys/kernel/osrelease) does not begin with a version"};
+    const auto ipvs = config::ipvs_sysctls(options.configuration.ipvs.strict_arp, *version);
+    all.insert(all.end(), ipvs.begin(), ipvs.end());
+    return all;
+}
+
+ipvs::Timeouts wanted_timeouts(const config::Options& options) {
+    const auto seconds = [](config::Duration duration) {
+        return std::chrono::duration_cast<std::chrono::seconds>(duration);
+    };
+    const auto& ipvs = options.configuration.ipvs;
+    return {seconds(ipvs.tcp_timeout), seconds(ipvs.tcp_fin_timeout), seconds(ipvs.udp_timeout)};
+}
+
+/// Whether setting these would change anything; zero leaves a value as it is.
+bool differs(const ipvs::Timeouts& wanted, const ipvs::Timeouts& seen) {
+    const auto one = [](std::chrono::seconds want, std::chrono::seconds have) {
+        return want.count() != 0 && want != have;
+    };
+    return one(wanted.tcp, seen.tcp) || one(wanted.tcp_fin, seen.tcp_fin) ||
+           one(wanted.udp, seen.udp);
+}
+
+std::string shown(const ipvs::Timeouts& timeouts) {
+    return std::to_string(timeouts.tcp.count()) + ' ' + std::to_string(timeouts.tcp_fin.count()) +
+           ' ' + std::to_string(timeouts.udp.count());
+}
+
+void prepare_sysctls(RealKernel& kernel, const config::Options& options, Prepared& prepared) {
+    const auto wanted = wanted_sysctls(kernel, options);
+    for (const auto& change : config::apply(wanted, kernel.sysctls())) {
+        const auto name = dotted(change.sysctl.name);
+        if (!change.error) {
+            ++prepared.written;
+            log::info("Set sysctl", {{"name", name},
+                                     {"value", change.sysctl.value},
+                                     {"before", change.before.value_or("unreadable")}});
+            continue;
+        }
+        const auto cause = "cannot be set to " + change.sysctl.value + ": " +
+                           change.error.message() + "; it is " +
+                           change.before.value_or("unreadable");
+        const std::string remedy = "set it on the host, or give the process the right to";
+        if (change.sysctl.required)
+            throw std::runtime_error{"sysctl " + name + ' ' + cause + "; " + remedy};
+        prepared.refused.push_back({"sysctl " + name, cause, remedy});
+    }
+}
+
+/// The table of connections is a hash of lists; a quarter of its limit keeps the lists short.
+void prepare_conntrack_buckets(const config::Options& options, Prepared& prepared) {
+    const auto max =
+        config::conntrack_max(options.configuration.conntrack, config::online_cpus());
+    std::uint32_t observed = 0;
+    if (max == 0 || !(std::ifstream{hash_size_file} >> observed)) return;
+    const auto wanted = config::conntrack_buckets(max, observed);
+    if (!wanted) return;
+    std::ofstream out{hash_size_file};
+    if (out << *wanted && out.flush()) {
+        ++prepared.written;
+        return;
+    }
+    prepared.refused.push_back({std::string{"nf_conntrack hashsize ("} + hash_size_file + ')',
+                                "is " + std::to_string(observed) + ", should be " +
+                                    std::to_string(*wanted) + " and cannot be written",
+                                "set it on the host, or conntrack.maxPerCore to 0"});
+}
+
+void prepare_timeouts(RealKernel& kernel, const config::Options& options, Prepared& prepared) {
+    auto& table = kernel.tables().ipvs;
+    const auto wanted = wanted_timeouts(options);
+    try {
+        if (!differs(wanted, table.timeouts())) return;
+        table.set_timeouts(wanted);
+        ++prepared.written;
+    } catch (const std::system_error& error) {
+        prepared.refused.push_back({"IPVS timeouts " + shown(wanted), error.what(), ""});
+    }
+}
+
+} // namespace
+
+std::unique_ptr<Cluster> make_cluster(const config::Options& options, model::Store& store,
+                                      const PerFamily<bool>& enabled,
+                                      const PerFamily<bool>& random_fully,
+                                      std::span<const InterfaceAddress> elsewhere) {
+    const auto* node = store.node(options.node_name);
+    const auto ips =
+        config::detect_node_ips(options.parsed.bind_address, known_addresses(node));
+    const auto pod_cidrs = node == nullptr ? std::vector<Prefix>{} : node->pod_cidrs;
+    const auto checks = config::start_checks(options, ips, enabled, pod_cidrs);
+    for (const auto& complaint : checks.complaints)
+        log::error("Kube-proxy configuration may be incomplete or incorrect", {{"err", complaint}});
+    if (checks.fatal) throw std::runtime_error{*checks.fatal};
+    if (node == nullptr)
+        log::info("No Node object of this name: going by hostname and interfaces",
+                  {{"node", options.node_name}, {"IPv4", ips.ip.v4}, {"IPv6", ips.ip.v6}});
+
+    auto settings = config::plan_settings(options, ips, pod_cidrs, enabled);
+    settings.random_fully = random_fully;
+    plan::NodeFacts facts;
+    facts.name = model::Symbol{options.node_name};
+    if (node != nullptr) facts.zone = node->zone;
+    facts.ip = ips.ip;
+    plan::take_interfaces(facts, settings, elsewhere);
+    return std::make_unique<Cluster>(store, std::move(settings), std::move(facts));
+}
+
+void take_node(Cluster& cluster, const config::Options& options, const model::Store& store) {
+    const auto* node = store.node(options.node_name);
+    if (node == nullptr) return; // its labels count on, as kube-proxy has it
+    cluster.set_node(cluster.facts().name, node->zone, cluster.facts().ip);
+}
+
+std::vector<SwitchChange> switch_changes(RealKernel& kernel, const config::Options& options) {
+    std::vector<SwitchChange> all;
+    for (const auto& wanted : wanted_sysctls(kernel, options)) {
+        const auto seen = kernel.sysctls().read(wanted.name);
+        if (seen == wanted.value) continue;
+        all.push_back({"sysctl -w " + dotted(wanted.name) + '=' + wanted.value,
+                       seen ? "is " + *seen : "cannot be read"});
+    }
+    const auto timeouts = wanted_timeouts(options);
+    if (const auto seen = kernel.tables().ipvs.timeouts(); differs(timeouts, seen))
+        all.push_back({"ipvsadm --set " + shown(timeouts), "are " + shown(seen)});
+    return all;
+}
+
+Prepared prepare(RealKernel& kernel, const config::Options& options) {
+    Prepared prepared;
+    prepare_sysctls(kernel, options, prepared);
+    prepare_conntrack_buckets(options, prepared);
+    ipvs::probe(kernel.tables().ipvs, options.configuration.ipvs.scheduler);
+    prepare_timeouts(kernel, options, prepared);
+    return prepared;
+}
+
+} // namespace ipvsproxy::sync

@@ -1,0 +1,49 @@
+// From options and objects to a cluster; and the switches a kernel needs before the first round.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "proxy/config/options.h"
+#include "proxy/config/sysctls.h"
+#include "proxy/model/store.h"
+#include "proxy/sync/cluster.h"
+#include "proxy/sync/real_kernel.h"
+
+namespace ipvsproxy::sync {
+
+/// The node as its object in the store describes it; without one, by its hostname and the address it
+/// would send from. Warns of settings that do not fit the node.
+/// @param store outlives the cluster.
+/// @throws std::runtime_error when the settings cannot work on this node at all.
+std::unique_ptr<Cluster> make_cluster(const config::Options& options, model::Store& store,
+                                      const PerFamily<bool>& enabled,
+                                      const PerFamily<bool>& random_fully,
+                                      std::span<const InterfaceAddress> elsewhere);
+
+/// Takes over what may change of a Node while the process lives: the zone. Its addresses stay those
+/// seen at the start, as kube-proxy's do.
+void take_node(Cluster& cluster, const config::Options& options, const model::Store& store);
+
+/// A kernel switch, or the IPVS timeouts, that stands otherwise than the configuration asks for.
+struct SwitchChange {
+    std::string command; ///< `sysctl -w net.ipv4.vs.conntrack=1`, `ipvsadm --set 900 0 0`
+    std::string reason;  ///< `is 0`
+};
+/// What prepare() would change. Reads only.
+std::vector<SwitchChange> switch_changes(RealKernel& kernel, const config::Options& options);
+
+/// What the preparation came to.
+struct Prepared {
+    std::size_t written{};
+    std::vector<RefusedObject> refused{}; ///< wishes that could not be fulfilled (D-21)
+};
+/// Sets the switches, the conntrack table's size and the IPVS timeouts that differ, and makes sure that
+/// the kernel has the scheduler.
+/// @throws std::runtime_error when a switch cannot be set without which nothing is forwarded;
+/// std::system_error when the scheduler is missing.
+Prepared prepare(RealKernel& kernel, const config::Options& options);
+
+} // namespace ipvsproxy::sync
