@@ -1,9 +1,10 @@
 // ipvsproxy cleanup: takes out what a proxy made, and nothing else.
-#include <boost/json.hpp>
+#include <algorithm>
 #include <iostream>
 
 #include "proxy/cli/command.h"
 #include "proxy/cli/session.h"
+#include "proxy/log/log.h"
 #include "proxy/plan/cleanup.h"
 
 namespace ipvsproxy::cli {
@@ -30,35 +31,73 @@ std::vector<std::string> refusals(const sync::Outcome& outcome) {
     return all;
 }
 
+class Removal {
+public:
+    explicit Removal(bool dry_run) : dry_run_{dry_run} {}
+
+    /// A variant that this kernel does not have holds no rules.
+    void remove_rules(iptables::Backend backend, Family family) {
+        const auto tables = sync::open_tables(backend, family);
+        plan::NodeSnapshot seen;
+        try {
+            seen.chains[family] = tables->snapshot();
+        } catch (const std::exception& error) {
+            log::verbose(2, "No rules of this variant to be seen",
+                         {{"backend", iptables::name(backend)}, {"err", error.what()}});
+            return;
+        }
+        auto changes = plan::cleanup(seen);
+        count(changes);
+        if (dry_run_ || changes.rules[family].empty()) return;
+        for (const auto& refusal : tables->apply(changes.rules[family]))
+            refused_.push_back(rule_words(refusal, family));
+    }
+
+    void remove_all(sync::Kernel& kernel) {
+        sync::Round round;
+        round.changes = plan::cleanup(sync::snapshot(kernel));
+        count(round.changes);
+        if (dry_run_) return;
+        for (auto& line : refusals(sync::apply(kernel, round)))
+            refused_.push_back(std::move(line));
+    }
+
+    int finish() const {
+        for (const auto& line : refused_)
+            std::cerr << "refused: " << line << '\n';
+        if (!dry_run_)
+            std::cout << changes_ - std::min(changes_, refused_.size())
+                      << (changes_ == 1 ? " object" : " objects") << " removed, " << refused_.size()
+                      << " refused\n";
+        return refused_.empty() ? exit_success : exit_failure;
+    }
+
+private:
+    void count(const plan::NodeChanges& changes) {
+        changes_ += changes.size();
+        if (dry_run_)
+            std::cout << plan::text(plan::describe(changes, plan::NodeState{plan::Settings{}}));
+    }
+
+    bool dry_run_;
+    std::size_t changes_{};
+    std::vector<std::string> refused_;
+};
+
 } // namespace
 
 int cleanup(const Invocation& call) {
-    const auto options = complete_options(call);
-    // Both families and both variants of iptables, whichever are in use now: a proxy before us may
-    // have chosen otherwise.
-    std::size_t removed = 0;
-    std::vector<std::string> refused;
-    for (const auto& kernel : open_all_kernels(options)) {
-        const auto seen = sync::snapshot(kernel->tables());
-        const auto changes = plan::cleanup(seen);
-        if (call.dry_run) {
-            const plan::NodeState nobody{plan::Settings{}};
-            std::cout << plan::text(plan::describe(changes, nobody));
-            continue;
-        }
-        sync::Round round;
-        round.changes = changes;
-        const auto outcome = sync::apply(kernel->tables(), round);
-        const auto told = refusals(outcome);
-        removed += changes.size() - std::min(changes.size(), told.size());
-        refused.insert(refused.end(), told.begin(), told.end());
-    }
-    for (const auto& line : refused)
-        std::cerr << "refused: " << line << '\n';
-    if (!call.dry_run)
-        std::cout << removed << (removed == 1 ? " object" : " objects") << " removed, "
-                  << refused.size() << " refused\n";
-    return refused.empty() ? exit_success : exit_failure;
+    complete_options(call);
+    Removal removal{call.dry_run};
+    // Rules of the variant that is not in use now go first: while they name a set, it cannot go.
+    const auto chosen = iptables::choose_backend(std::nullopt).backend;
+    const auto other =
+        chosen == iptables::Backend::legacy ? iptables::Backend::nft : iptables::Backend::legacy;
+    for (const auto family : families)
+        removal.remove_rules(other, family);
+    sync::RealKernel kernel{{true, true}, chosen, 0};
+    removal.remove_all(kernel.tables());
+    return removal.finish();
 }
 
 } // namespace ipvsproxy::cli

@@ -15,7 +15,8 @@ log::Settings log_settings(const config::Options& options) {
     const bool json = options.parsed.log_format == config::LogFormat::json;
     settings.format = json ? log::Format::json : log::Format::text;
     settings.verbosity = static_cast<int>(logging.verbosity);
-    settings.split_stream = json ? logging.json.split_stream : logging.text.split_stream;
+    settings.split_stream =
+        json ? logging.options.json.split_stream : logging.options.text.split_stream;
     for (const auto& item : logging.vmodule)
         settings.vmodule.push_back({item.file_pattern, static_cast<int>(item.verbosity)});
     return settings;

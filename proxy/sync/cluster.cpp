@@ -30,8 +30,8 @@ std::string RefusedObject::text() const {
 }
 
 Cluster::Cluster(model::Store& store, plan::Settings settings, plan::NodeFacts facts)
-    : facts_{std::move(facts)}, store_{store}, state_{std::move(settings)}, drains_{
-                                                                 state_.settings().drain_limit} {}
+    : facts_{std::move(facts)}, store_{store}, state_{std::move(settings)},
+      drains_{state_.settings().drain_limit} {}
 
 void Cluster::set_node(model::Symbol name, model::Symbol zone, const PerFamily<Address>& ip) {
     if (facts_.name == name && facts_.zone == zone && facts_.ip == ip) return;

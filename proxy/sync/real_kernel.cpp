@@ -6,15 +6,12 @@
 #include "proxy/iptables/nft_tables.h"
 
 namespace ipvsproxy::sync {
-namespace {
 
 std::unique_ptr<iptables::Tables> open_tables(iptables::Backend backend, Family family) {
     if (backend == iptables::Backend::legacy)
         return std::make_unique<iptables::LegacyTables>(family);
     return std::make_unique<iptables::NftTables>(family);
 }
-
-} // namespace
 
 RealKernel::RealKernel(const PerFamily<bool>& enabled, std::optional<iptables::Backend> backend,
                        std::uint64_t order_salt)

@@ -50,6 +50,9 @@ private:
     std::optional<Kernel> tables_;
 };
 
+/// The tables of one family in this namespace.
+std::unique_ptr<iptables::Tables> open_tables(iptables::Backend backend, Family family);
+
 /// Which families the kernel of this namespace has: IPv4 always; IPv6 where /proc/net/if_inet6
 /// exists and net.ipv6.conf.all.disable_ipv6 is not 1.
 PerFamily<bool> supported_families(Sysctls& sysctls);

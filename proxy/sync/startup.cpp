@@ -27,7 +27,8 @@ std::optional<Address> outbound_address(Family family) {
     socklen_t size = sizeof storage;
     std::optional<Address> found;
     if (family == Family::v4) {
-        sockaddr_in out{.sin_family = AF_INET, .sin_port = htons(9), .sin_addr = {}, .sin_zero = {}};
+        sockaddr_in out{
+            .sin_family = AF_INET, .sin_port = htons(9), .sin_addr = {}, .sin_zero = {}};
         inet_pton(AF_INET, "192.0.2.1", &out.sin_addr); // TEST-NET-1, RFC 5737
         sockaddr_in own{};
         size = sizeof own;
@@ -67,8 +68,7 @@ std::string dotted(std::string name) {
 }
 
 std::vector<config::Sysctl> wanted_sysctls(RealKernel& kernel, const config::Options& options) {
-    auto all =
-        config::conntrack_sysctls(options.configuration.conntrack, config::online_cpus());
+    auto all = config::conntrack_sysctls(options.configuration.conntrack, config::online_cpus());
     const auto release = kernel.sysctls().read("kernel/osrelease").value_or("");
     const auto version = config::parse_kernel_version(release);
     if (!version)
@@ -103,7 +103,7 @@ std::string shown(const ipvs::Timeouts& timeouts) {
 
 void prepare_sysctls(RealKernel& kernel, const config::Options& options, Prepared& prepared) {
     const auto wanted = wanted_sysctls(kernel, options);
-    for (const auto& change : config::apply(wanted, kernel.sysctls())) {
+    for (const auto& change : config::apply_sysctls(wanted, kernel.sysctls())) {
         const auto name = dotted(change.sysctl.name);
         if (!change.error) {
             ++prepared.written;
@@ -124,8 +124,7 @@ void prepare_sysctls(RealKernel& kernel, const config::Options& options, Prepare
 
 /// The table of connections is a hash of lists; a quarter of its limit keeps the lists short.
 void prepare_conntrack_buckets(const config::Options& options, Prepared& prepared) {
-    const auto max =
-        config::conntrack_max(options.configuration.conntrack, config::online_cpus());
+    const auto max = config::conntrack_max(options.configuration.conntrack, config::online_cpus());
     std::uint32_t observed = 0;
     if (max == 0 || !(std::ifstream{hash_size_file} >> observed)) return;
     const auto wanted = config::conntrack_buckets(max, observed);
@@ -160,8 +159,7 @@ std::unique_ptr<Cluster> make_cluster(const config::Options& options, model::Sto
                                       const PerFamily<bool>& random_fully,
                                       std::span<const InterfaceAddress> elsewhere) {
     const auto* node = store.node(options.node_name);
-    const auto ips =
-        config::detect_node_ips(options.parsed.bind_address, known_addresses(node));
+    const auto ips = config::detect_node_ips(options.parsed.bind_address, known_addresses(node));
     const auto pod_cidrs = node == nullptr ? std::vector<Prefix>{} : node->pod_cidrs;
     const auto checks = config::start_checks(options, ips, enabled, pod_cidrs);
     for (const auto& complaint : checks.complaints)

@@ -14,8 +14,8 @@
 
 namespace ipvsproxy::sync {
 
-/// The node as its object in the store describes it; without one, by its hostname and the address it
-/// would send from. Warns of settings that do not fit the node.
+/// The node as its object in the store describes it; without one, by its hostname and the address
+/// it would send from. Warns of settings that do not fit the node.
 /// @param store outlives the cluster.
 /// @throws std::runtime_error when the settings cannot work on this node at all.
 std::unique_ptr<Cluster> make_cluster(const config::Options& options, model::Store& store,
@@ -40,8 +40,8 @@ struct Prepared {
     std::size_t written{};
     std::vector<RefusedObject> refused{}; ///< wishes that could not be fulfilled (D-21)
 };
-/// Sets the switches, the conntrack table's size and the IPVS timeouts that differ, and makes sure that
-/// the kernel has the scheduler.
+/// Sets the switches, the conntrack table's size and the IPVS timeouts that differ, and makes sure
+/// that the kernel has the scheduler.
 /// @throws std::runtime_error when a switch cannot be set without which nothing is forwarded;
 /// std::system_error when the scheduler is missing.
 Prepared prepare(RealKernel& kernel, const config::Options& options);
