@@ -17,6 +17,11 @@ std::string milliseconds(std::chrono::nanoseconds duration) {
 
 void LogObserver::adopted(std::size_t differences) {
     log::info("Read the node's state", {{"differences", differences}});
+    if (differences == 0) reach();
+}
+
+void LogObserver::reach() {
+    if (!std::exchange(reached_, true)) log::info("The node is as the Services ask");
 }
 
 void LogObserver::drifted(Part part, const std::vector<plan::Line>& healing) {
@@ -46,6 +51,7 @@ void LogObserver::settled(const Round& /*round*/, const Report& report,
     if (was_refused_ && report.refused.empty() && report.changes > 0)
         log::info("Nothing is refused any more");
     was_refused_ = !report.refused.empty();
+    if (report.clean()) reach();
     for (const auto& [key, spec] : report.leaving)
         log::verbose(4, "A real server is draining", {{"realServer", key}});
     log::verbose(report.changes > 0 ? 2 : 4, "Synced",

@@ -18,6 +18,10 @@ public:
     void audited(std::chrono::nanoseconds work) override;
 
 private:
+    /// Says once that the first round has ended with nothing left to do.
+    void reach();
+
+    bool reached_{};
     bool was_refused_{};
     std::map<Part, std::string> unreadable_; ///< the reason last told
 };
