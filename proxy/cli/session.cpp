@@ -22,18 +22,6 @@ log::Settings log_settings(const config::Options& options) {
     return settings;
 }
 
-std::optional<iptables::Backend> wanted_backend(const config::Options& options) {
-    switch (options.iptables_backend) {
-    case config::IptablesBackend::automatic:
-        return std::nullopt;
-    case config::IptablesBackend::legacy:
-        return iptables::Backend::legacy;
-    case config::IptablesBackend::nft:
-        return iptables::Backend::nft;
-    }
-    return std::nullopt;
-}
-
 /// FNV-1a: the same on every machine and in every release.
 std::uint64_t salt(std::string_view node_name) {
     std::uint64_t hash = 14695981039346656037U;
@@ -57,6 +45,18 @@ void say(const files::Message& message) {
 }
 
 } // namespace
+
+std::optional<iptables::Backend> wanted_backend(const config::Options& options) {
+    switch (options.iptables_backend) {
+    case config::IptablesBackend::automatic:
+        return std::nullopt;
+    case config::IptablesBackend::legacy:
+        return iptables::Backend::legacy;
+    case config::IptablesBackend::nft:
+        return iptables::Backend::nft;
+    }
+    return std::nullopt;
+}
 
 config::Options complete_options(const Invocation& call) {
     auto options = config::complete(call.flags);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -16,6 +17,9 @@ namespace ipvsproxy::cli {
 /// Flags and configuration file, complete and validated; logging is set up by them.
 /// @throws std::runtime_error with all that is wrong.
 config::Options complete_options(const Invocation& call);
+
+/// The iptables variant that the operator has set; nothing: look and choose.
+std::optional<iptables::Backend> wanted_backend(const config::Options& options);
 
 /// The paths of `-f`. @throws std::runtime_error when there are none.
 files::Where input_paths(const Invocation& call);
