@@ -40,12 +40,6 @@ ipvs::DestinationKey destination(const VirtualServer& server, const AddressPort&
     return {server.key, at.address, at.port};
 }
 
-/// The lowest key that a real server of this virtual server can have.
-std::optional<ipvs::DestinationKey> lowest(const std::optional<ipvs::ServiceKey>& service) {
-    if (!service) return std::nullopt;
-    return ipvs::DestinationKey{*service, {}, {}};
-}
-
 } // namespace
 
 std::size_t NodeChanges::size() const noexcept {
@@ -209,104 +203,6 @@ void NodeState::leave_alone(const VirtualServer& server) {
     services_.forget(server.key);
     for (const auto& at : server.destinations)
         destinations_.forget(destination(server, at));
-}
-
-/// A virtual server that is gone took its real servers with it.
-void NodeState::lose_destinations(const ipvs::ServiceKey& service) {
-    std::vector<ipvs::DestinationKey> lost;
-    const auto collect = [&](const auto& map) {
-        for (auto at = map.lower_bound({service, {}, {}});
-             at != map.end() && at->first.service == service; ++at)
-            lost.push_back(at->first);
-    };
-    collect(destinations_.wanted());
-    collect(destinations_.differences());
-    for (const auto& key : lost)
-        destinations_.observe(key, std::nullopt);
-}
-
-std::size_t NodeState::observe(const NodeSnapshot& seen) {
-    auto drift = observe_device(seen.device) + observe_services(seen.services) +
-                 observe_destinations(seen.destinations.specs);
-    for (std::size_t i = 0; i < set_count; ++i) {
-        const auto id = SetId::at(i);
-        const auto found = seen.sets.find(set_name(id));
-        drift += found == seen.sets.end()
-                     ? observe_set(id, std::nullopt, {})
-                     : observe_set(id, found->second.spec, found->second.entries);
-    }
-    for (const auto family : families)
-        drift += observe_rules(family, seen.chains[family]);
-    return drift;
-}
-
-std::size_t NodeState::observe_device(const DeviceState& seen) {
-    const std::size_t gone = device_present_ && !seen.present ? 1 : 0;
-    device_present_ = seen.present;
-    DeviceAddresses ours;
-    for (const auto& [key, spec] : seen.addresses) {
-        const auto family = key.address.family();
-        if (!settings_.enabled[family]) continue;
-        // The kernel makes link-local addresses by itself, and loopback ones are nobody's VIP; but
-        // a Service may ask for either.
-        const bool passed_over = key.address.is_ipv6_link_local() || key.address.is_loopback();
-        if (passed_over && addresses_.wanted(key) == nullptr) continue;
-        // Whether an IPv4 address is deprecated, nobody asks for and nobody heeds.
-        ours.emplace(key, family == Family::v4 ? DeviceAddressSpec{} : spec);
-    }
-    return gone + addresses_.observe(ours);
-}
-
-std::size_t NodeState::observe_services(const ipvs::Services& seen) {
-    ipvs::Services ours;
-    for (const auto& [key, spec] : seen) {
-        const bool ours_to_remove = settings_.enabled[key.address.family()] && !is_excluded(key);
-        if (ours_to_remove || services_.wanted(key) != nullptr)
-            ours.emplace_hint(ours.end(), key, spec);
-    }
-    const auto news = services_.observe(ours);
-    for (const auto& [key, difference] : services_.differences())
-        if (!difference.observed) lose_destinations(key);
-    return news;
-}
-
-std::size_t NodeState::observe_destinations(const ipvs::Destinations& seen,
-                                            const std::optional<ipvs::ServiceKey>& first,
-                                            const std::optional<ipvs::ServiceKey>& last) {
-    ipvs::Destinations ours; // those of virtual servers that go or stay foreign do not matter
-    for (const auto& [key, spec] : seen)
-        if (services_.wanted(key.service) != nullptr) ours.emplace_hint(ours.end(), key, spec);
-    return destinations_.observe(ours, lowest(first), lowest(last));
-}
-
-std::size_t NodeState::observe_set(SetId id, const std::optional<ipset::SetSpec>& spec,
-                                   const ipset::Entries& entries) {
-    if (!settings_.enabled[id.family]) return 0;
-    auto& state = sets_.at(id.index());
-    const std::size_t gone = state.spec && !spec ? 1 : 0;
-    state.spec = spec;
-    std::map<ipset::Entry, Present> present;
-    if (spec)
-        for (const auto& entry : entries)
-            present.emplace_hint(present.end(), entry, Present{});
-    return gone + state.entries.observe(present);
-}
-
-std::size_t NodeState::observe_rules(Family family, const iptables::Chains& seen) {
-    if (!settings_.enabled[family]) return 0;
-    auto& rules = rules_[family];
-    iptables::Chains ours;
-    const auto take = [&](const iptables::Chain& chain) {
-        if (const auto found = seen.find(chain); found != seen.end()) ours.insert(*found);
-    };
-    for (const auto& chain : chains(family, {}, settings_))
-        take(chain.first);
-    for (const auto& jump : jumps())
-        take(jump.chain);
-    const auto before = rule_changes_of(family);
-    rules.observed = std::move(ours);
-    rules.stale = true;
-    return before == rule_changes_of(family) ? 0 : 1;
 }
 
 ipset::SetSpec NodeState::desired_set(SetId id) const {

@@ -37,10 +37,15 @@ model::Endpoint endpoint(const std::string& word) {
     return one;
 }
 
-template <class Key, class Spec>
-std::map<Key, Spec> patched(std::map<Key, Spec> state, const Changes<Key, Spec>& changes) {
-    ipvsproxy::patch(state, changes);
-    return state;
+void patch(iptables::Chains& chains, const iptables::TableChanges& changes) {
+    for (const auto& [chain, rules] : changes.replace)
+        chains[chain] = rules;
+    for (const auto& [chain, rule] : changes.insert)
+        chains[chain].insert(chains[chain].begin(), rule);
+    for (const auto& [chain, rule] : changes.remove_rules)
+        std::erase(chains.at(chain), rule);
+    for (const auto& chain : changes.remove_chains)
+        chains.erase(chain);
 }
 
 } // namespace
@@ -219,14 +224,14 @@ void patch(NodeSnapshot& kernel, const NodeChanges& changes) {
             held.entries.erase(entry);
         held.entries.insert(set.add.begin(), set.add.end());
     }
-    for (const auto family : families) {
-        for (const auto& [chain, rules] : changes.rules[family].replace)
-            kernel.chains[family][chain] = rules;
-        for (const auto& [chain, rule] : changes.rules[family].insert) {
-            auto& rules = kernel.chains[family][chain];
-            rules.insert(rules.begin(), rule);
-        }
-    }
+    for (const auto& name : changes.sets.destroy)
+        kernel.sets.erase(name);
+    for (const auto family : families)
+        patch(kernel.chains[family], changes.rules[family]);
+    if (!changes.destroy_device) return;
+    auto elsewhere = std::move(kernel.device.elsewhere);
+    kernel.device = {};
+    kernel.device.elsewhere = std::move(elsewhere);
 }
 
 void learn(NodeState& state, const NodeChanges& changes) {

@@ -1,0 +1,98 @@
+#include <catch2/catch.hpp>
+
+#include "proxy/plan/cleanup.h"
+#include "proxy/plan/text.h"
+#include "tests/proxy/plan/scenario.h"
+
+using namespace ipvsproxy;
+using namespace ipvsproxy::plan;
+using iptables::TableName;
+
+namespace {
+
+/// One of each kind of service, in both families, settled.
+Scenario& busy(Scenario& node) {
+    auto service = web(model::ServiceType::load_balancer);
+    service.cluster_ip.v6 = ip("2001:db8:96::1");
+    service.external_ips = {ip("203.0.113.7"), ip("192.0.2.10"), ip("2001:db8:e::7")};
+    service.ingress_vips = {ip("203.0.113.9")};
+    service.external_local = true;
+    service.health_check_node_port = Port{30500};
+    service.source_ranges = {*Prefix::parse("10.0.0.0/8")};
+    std::uint16_t number = 80;
+    for (const auto protocol : {Protocol::tcp, Protocol::udp, Protocol::sctp}) {
+        const auto name = std::string{"p"} + std::to_string(number);
+        service.ports.push_back({.name = model::Symbol{name},
+                                 .protocol = protocol,
+                                 .port = Port{number},
+                                 .node_port = Port{static_cast<std::uint16_t>(30000 + number)}});
+        ++number;
+    }
+    node.put(service).put(slice("L.1 R.2"));
+    node.round();
+    return node;
+}
+
+} // namespace
+
+TEST_CASE("P-201 D-14 a cleanup leaves what others made, and nothing else", "[plan]") {
+    Scenario node;
+    // What kubelet, a CNI and an administrator have there.
+    auto& kernel = node.kernel;
+    for (const auto family : families) {
+        auto& chains = kernel.chains[family];
+        chains[{TableName::filter, "INPUT"}] = {"-p tcp -j ACCEPT", "-j KUBE-FIREWALL"};
+        chains[{TableName::filter, "FORWARD"}] = {"-i eth0 -g CNI-FORWARD"};
+        chains[{TableName::filter, "OUTPUT"}] = {"-j KUBE-FIREWALL"};
+        chains[{TableName::filter, "KUBE-FIREWALL"}] = {"-j DROP"};
+        chains[{TableName::mangle, "KUBE-IPTABLES-HINT"}] = {};
+        chains[{TableName::mangle, "KUBE-KUBELET-CANARY"}] = {};
+        for (const auto* chain : {"PREROUTING", "OUTPUT", "POSTROUTING"})
+            chains[{TableName::nat, chain}] = {"-j CNI"};
+        chains[{TableName::nat, "CNI"}] = {};
+    }
+    const auto before = kernel;
+    busy(node);
+    CHECK(kernel.services.size() > 15);
+    for (const auto* foreign : {"10.5.5.5:80/TCP", "192.0.2.10:8080/TCP", "192.0.2.10:30081/TCP"})
+        kernel.services[key(foreign)] = {};
+
+    const auto changes = cleanup(kernel);
+    patch(kernel, changes);
+    CHECK(kernel.services == ipvs::Services{{key("10.5.5.5:80/TCP"), {}},
+                                            {key("192.0.2.10:8080/TCP"), {}},
+                                            {key("192.0.2.10:30081/TCP"), {}}});
+    CHECK(kernel.destinations.specs.empty());
+    CHECK(kernel.sets.empty());
+    CHECK_FALSE(kernel.device.present);
+    CHECK(kernel.chains == before.chains);
+    CHECK(cleanup(kernel).empty());
+}
+
+TEST_CASE("D-14 what kube-proxy's iptables mode left goes too", "[plan]") {
+    NodeSnapshot seen;
+    auto& chains = seen.chains.v4;
+    chains[{TableName::nat, "PREROUTING"}] = {
+        "-m comment --comment \"kubernetes service portals\" -j KUBE-SERVICES"};
+    chains[{TableName::nat, "KUBE-SERVICES"}] = {"-d 10.96.0.10/32 -j KUBE-SVC-ABC"};
+    chains[{TableName::nat, "KUBE-SVC-ABC"}] = {"-j KUBE-SEP-ABC"};
+    chains[{TableName::nat, "KUBE-SEP-ABC"}] = {};
+    chains[{TableName::filter, "KUBE-EXTERNAL-SERVICES"}] = {};
+    chains[{TableName::filter, "INPUT"}] = {"-j KUBE-EXTERNAL-SERVICES", "-j KUBE-FIREWALL"};
+    chains[{TableName::filter, "KUBE-FIREWALL"}] = {};
+    chains[{TableName::mangle, "KUBE-PROXY-CANARY"}] = {};
+    patch(seen, cleanup(seen));
+    CHECK(chains == iptables::Chains{{{TableName::nat, "PREROUTING"}, {}},
+                                     {{TableName::filter, "INPUT"}, {"-j KUBE-FIREWALL"}},
+                                     {{TableName::filter, "KUBE-FIREWALL"}, {}}});
+}
+
+TEST_CASE("a kube-ipvs0 that is no dummy device is not ours to take away", "[plan]") {
+    NodeSnapshot seen;
+    seen.device.present = true;
+    seen.device.kind = "bridge";
+    CHECK(cleanup(seen).empty());
+    seen.device.kind = "dummy";
+    CHECK(text(describe(cleanup(seen), NodeState{{}})) ==
+          "# node\n- ip link del kube-ipvs0  # made by the proxy\n");
+}
