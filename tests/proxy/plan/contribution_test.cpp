@@ -200,7 +200,7 @@ TEST_CASE("P-044 externalTrafficPolicy Local sends external IPs to local endpoin
           Lines{"127.0.0.1,tcp:80", "203.0.113.7,tcp:80"});
 }
 
-TEST_CASE("P-045 an ingress address is served and enters KUBE-LOAD-BALANCER", "[plan]") {
+TEST_CASE("P-045 X-011 an ingress address is served and enters KUBE-LOAD-BALANCER", "[plan]") {
     Scenario node;
     node.interfaces({});
     auto service = load_balancer();
