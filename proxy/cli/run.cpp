@@ -7,10 +7,14 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <csignal>
+#include <cstring>
 #include <exception>
+#include <fstream>
+#include <stdexcept>
 
 #include "proxy/cli/command.h"
 #include "proxy/cli/session.h"
+#include "proxy/config/write.h"
 #include "proxy/files/watch.h"
 #include "proxy/log/log.h"
 #include "proxy/sync/daemon.h"
@@ -79,10 +83,33 @@ asio::awaitable<void> follow_signals(Run& run) {
     }
 }
 
+/// --write-config-to
+int write_configuration(const config::Options& options) {
+    std::ofstream out{options.write_config_to, std::ios::trunc};
+    if (!(out << config::to_yaml(options.configuration)) || !out.flush())
+        throw std::runtime_error{"--write-config-to " + options.write_config_to +
+                                 ": cannot be written: " + std::strerror(errno)};
+    return exit_success;
+}
+
+/// --init-only: what needs more rights than the daemon itself.
+int initialise(const config::Options& options) {
+    const auto kernel = open_kernel(options);
+    const auto prepared = sync::prepare(*kernel, options);
+    for (const auto& refused : prepared.refused)
+        log::warning(refused.text());
+    log::info("The kernel is prepared", {{"switchesSet", prepared.written}});
+    return exit_success;
+}
+
 } // namespace
 
 int run(const Invocation& call) {
     const auto options = complete_options(call);
+    // In kube-proxy's order, where several are given.
+    if (!options.write_config_to.empty()) return write_configuration(options);
+    if (options.cleanup) return cleanup(call);
+    if (options.init_only) return initialise(options);
     const auto where = input_paths(call);
     files::Watch watch{where}; // before the files are read, so that no change is missed
     Input input{where};
