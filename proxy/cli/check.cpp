@@ -1,6 +1,6 @@
 // ipvsproxy check: can this node run it? Looks, and changes nothing.
-#include <boost/json.hpp>
 #include <algorithm>
+#include <boost/json.hpp>
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
@@ -8,6 +8,7 @@
 
 #include "ipset/kernel_table.h"
 #include "ipvs/kernel_table.h"
+#include "ipvs/probe.h"
 #include "netlink/kernel_device.h"
 #include "proxy/cli/command.h"
 #include "proxy/cli/kernel_signs.h"
@@ -54,13 +55,11 @@ void read_tables(NodeFindings& node, std::optional<iptables::Backend> wanted) {
                            : iptables::Backend::legacy;
     for (const auto family : families) {
         node.rules_error[family] = attempt([&] {
-            node.seen.chains[family] =
-                sync::open_tables(node.backend.backend, family)->snapshot();
+            node.seen.chains[family] = sync::open_tables(node.backend.backend, family)->snapshot();
         });
         // A variant that this kernel does not have holds no rules.
-        static_cast<void>(attempt([&] {
-            node.other_chains[family] = sync::open_tables(other, family)->snapshot();
-        }));
+        static_cast<void>(attempt(
+            [&] { node.other_chains[family] = sync::open_tables(other, family)->snapshot(); }));
     }
 }
 
@@ -68,8 +67,7 @@ void read_switches(NodeFindings& node, const config::Options& options) {
     KernelSysctls kernel;
     const auto& conntrack = options.configuration.conntrack;
     auto wanted = config::conntrack_sysctls(conntrack, config::online_cpus());
-    const auto version =
-        config::parse_kernel_version(kernel.read("kernel/osrelease").value_or(""));
+    const auto version = config::parse_kernel_version(kernel.read("kernel/osrelease").value_or(""));
     const auto ipvs = config::ipvs_sysctls(options.configuration.ipvs.strict_arp,
                                            version.value_or(config::KernelVersion{}));
     wanted.insert(wanted.end(), ipvs.begin(), ipvs.end());
@@ -102,6 +100,15 @@ void read_surroundings(NodeFindings& node) {
     static_cast<void>(attempt([&] { node.nft_tables = nft_tables(); }));
 }
 
+/// Without a namespace to try it in: a virtual server that no packet can reach comes and goes.
+Trial probe_scheduler(const std::string& scheduler) {
+    return {"IPVS scheduler " + scheduler, attempt([&] {
+                ipvs::KernelTable table;
+                ipvs::probe(table, scheduler);
+            }),
+            "load its module on the node, or set ipvs.scheduler to another"};
+}
+
 NodeFindings look(const config::Options& options) {
     NodeFindings node;
     KernelSysctls sysctls;
@@ -115,6 +122,8 @@ NodeFindings look(const config::Options& options) {
     auto rehearsal = rehearse(node.families, node.backend.backend, node.scheduler);
     node.trials = std::move(rehearsal.trials);
     node.trials_error = std::move(rehearsal.error);
+    if (!node.trials_error.empty() && node.ipvs_error.empty())
+        node.trials.push_back(probe_scheduler(node.scheduler));
     read_switches(node, options); // after IPVS was asked: its switches come with its module
     read_surroundings(node);
     return node;

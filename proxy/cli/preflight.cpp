@@ -70,15 +70,18 @@ private:
             "run as root; in a container: securityContext.capabilities.add or privileged";
         std::string missing;
         if (!holds(Capability::net_admin)) missing = "CAP_NET_ADMIN";
-        if (!holds(Capability::net_raw)) missing += missing.empty() ? "CAP_NET_RAW" : ", CAP_NET_RAW";
+        if (!holds(Capability::net_raw))
+            missing += missing.empty() ? "CAP_NET_RAW" : ", CAP_NET_RAW";
         if (!missing.empty()) fail("capabilities", missing + " not held", remedy);
         else ok("capabilities", "CAP_NET_ADMIN, CAP_NET_RAW");
         if (holds(Capability::sys_module)) return;
         const bool tried = node_.trials_error.empty() && all_trials_went_well();
-        if (tried) ok("capability CAP_SYS_MODULE", "not held, and not needed: no module is missing");
+        if (tried)
+            ok("capability CAP_SYS_MODULE", "not held, and not needed: no module is missing");
         else
-            warn("capability CAP_SYS_MODULE", "not held: modules of legacy iptables that are "
-                                              "missing cannot be loaded by the program",
+            warn("capability CAP_SYS_MODULE",
+                 "not held: modules of legacy iptables that are "
+                 "missing cannot be loaded by the program",
                  "add it, or load ip_tables, iptable_nat and iptable_filter on the node");
     }
 
@@ -88,9 +91,10 @@ private:
     }
 
     void families() {
-        ok("IP families", node_.families.v6 ? "IPv4, IPv6" : "IPv4 only: this kernel has no IPv6, "
-                                                             "or net.ipv6.conf.all.disable_ipv6 "
-                                                             "is 1");
+        ok("IP families", node_.families.v6 ? "IPv4, IPv6"
+                                            : "IPv4 only: this kernel has no IPv6, "
+                                              "or net.ipv6.conf.all.disable_ipv6 "
+                                              "is 1");
     }
 
     void tables() {
@@ -114,12 +118,10 @@ private:
     }
 
     void trials() {
-        if (!node_.trials_error.empty()) {
+        if (!node_.trials_error.empty())
             warn("rehearsal", "not done: " + node_.trials_error,
                  "run as root with CAP_SYS_ADMIN to have set types, rules and the scheduler tried "
                  "in a network namespace of their own");
-            return;
-        }
         for (const auto& trial : node_.trials) {
             if (trial.refusal.empty()) ok(trial.subject, "works here");
             else fail(trial.subject, trial.refusal, trial.remedy);
@@ -147,9 +149,8 @@ private:
         const auto finding =
             is + ", should be " + fact.wanted.value + ", and cannot be written here";
         const bool is_sysctl = !fact.wanted.name.starts_with('/');
-        const auto command =
-            is_sysctl ? "sysctl -w " + subject + '=' + fact.wanted.value
-                      : "echo " + fact.wanted.value + " > " + fact.wanted.name;
+        const auto command = is_sysctl ? "sysctl -w " + subject + '=' + fact.wanted.value
+                                       : "echo " + fact.wanted.value + " > " + fact.wanted.name;
         const auto remedy = "set it on the host: " + command;
         if (fact.wanted.required) fail(subject, finding, remedy);
         else warn(subject, finding, remedy);
@@ -173,9 +174,8 @@ private:
     bool may_hold_pods(const Bridge& bridge) const {
         if (node_.cluster_cidrs.empty()) return true;
         return std::ranges::any_of(bridge.addresses, [&](const Address& address) {
-            return std::ranges::any_of(node_.cluster_cidrs, [&](const Prefix& cidr) {
-                return cidr.contains(address);
-            });
+            return std::ranges::any_of(node_.cluster_cidrs,
+                                       [&](const Prefix& cidr) { return cidr.contains(address); });
         });
     }
 
@@ -188,8 +188,7 @@ private:
             return;
         }
         if (state.kind != "dummy") {
-            fail(subject,
-                 "is a link of kind \"" + state.kind + "\", not a dummy device",
+            fail(subject, "is a link of kind \"" + state.kind + "\", not a dummy device",
                  "rename or delete that link: ip link del kube-ipvs0");
             return;
         }
@@ -220,8 +219,9 @@ private:
         for (const auto& table : node_.nft_tables)
             if (table == "ip kube-proxy" || table == "ip6 kube-proxy")
                 warn("other proxies",
-                     "nftables table " + table + ": kube-proxy's nftables mode made it, and its "
-                                                 "rules take part",
+                     "nftables table " + table +
+                         ": kube-proxy's nftables mode made it, and its "
+                         "rules take part",
                      "stop that kube-proxy, then: nft delete table " + table);
     }
 
@@ -233,8 +233,9 @@ private:
             const std::string tool = family == Family::v4 ? "iptables" : "ip6tables";
             const auto strange = proxy_chains(node_.other_chains[family]);
             if (!strange.empty())
-                warn(tool, "a proxy's chains are in " + std::string{iptables::name(other)} +
-                               " too (" + listed(strange) + "): both kinds of rule act",
+                warn(tool,
+                     "a proxy's chains are in " + std::string{iptables::name(other)} + " too (" +
+                         listed(strange) + "): both kinds of rule act",
                      "ipvsproxy cleanup, which removes both, before the next run");
             std::vector<std::string> old;
             for (const auto& [chain, rules] : node_.seen.chains[family])
@@ -355,10 +356,11 @@ std::string text(const std::vector<Finding>& findings, bool colour) {
     for (const auto& finding : findings) {
         std::string verdict{name(finding.verdict)};
         verdict.resize(4, ' ');
-        if (colour) verdict = std::string{colour_of(finding.verdict)} + verdict + "\x1b[0m";
+        if (colour) verdict.insert(0, colour_of(finding.verdict)).append("\x1b[0m");
         auto subject = finding.subject;
         subject.resize(widest, ' ');
-        out += verdict + "  " + subject + "  " + finding.finding + '\n';
+        out.append(verdict).append("  ").append(subject).append("  ");
+        out.append(finding.finding).append("\n");
         if (!finding.remedy.empty()) out += "      -> " + finding.remedy + '\n';
     }
     return out + std::to_string(counts[0]) + " ok, " + std::to_string(counts[1]) + " to look at, " +

@@ -25,7 +25,7 @@ struct SwitchFact {
     friend bool operator==(const SwitchFact&, const SwitchFact&) = default;
 };
 
-/// Something that the kernel was asked to do in a namespace of its own.
+/// Something that the kernel was asked to do, mostly in a namespace of its own.
 struct Trial {
     std::string subject; ///< "ipset hash:ip,port IPv4"
     std::string refusal; ///< with the kernel's reason; empty: it did it
@@ -56,9 +56,9 @@ struct NodeFindings {
     iptables::Choice backend{};
     std::string device_error{}, ipvs_error{}, sets_error{};
     PerFamily<std::string> rules_error{};
-    plan::NodeSnapshot seen{};                 ///< of this namespace, by the chosen variant
+    plan::NodeSnapshot seen{};                  ///< of this namespace, by the chosen variant
     PerFamily<iptables::Chains> other_chains{}; ///< those of the variant that is not chosen
-    std::vector<std::string> nft_tables{};     ///< "ip kube-proxy", as `nft list tables` has them
+    std::vector<std::string> nft_tables{};      ///< "ip kube-proxy", as `nft list tables` has them
 
     std::vector<Trial> trials{};
     std::string trials_error{}; ///< why nothing could be tried; empty: all was
