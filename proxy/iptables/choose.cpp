@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "proxy/iptables/legacy_tables.h"
+#include "proxy/iptables/nft_probe.h"
 #include "proxy/iptables/save_text.h"
 #include "proxy/iptables/tool.h"
 
@@ -50,7 +51,17 @@ std::string version_line(std::vector<std::string>& troubles) {
     return {};
 }
 
+bool no_nft_tables(std::vector<std::string>& troubles) {
+    try {
+        return !kernel_has_nft_tables();
+    } catch (const std::system_error& error) {
+        troubles.emplace_back(error.what());
+    }
+    return false;
+}
+
 Choice decide(const HostSigns& signs) {
+    if (signs.no_nft_tables) return {Backend::legacy, "this kernel has no nf_tables for IPv4"};
     if (signs.kubelet_in_nft && signs.kubelet_in_legacy)
         return {Backend::nft, "kubelet's chain is in nf_tables and in the legacy tables"};
     if (signs.kubelet_in_nft) return {Backend::nft, "kubelet's chain is in nf_tables"};
@@ -78,6 +89,7 @@ HostSigns read_host_signs() {
         signs.kubelet_in_legacy =
             signs.kubelet_in_legacy || kubelet_in_legacy(family, signs.troubles);
     }
+    signs.no_nft_tables = no_nft_tables(signs.troubles);
     signs.version = version_line(signs.troubles);
     return signs;
 }

@@ -13,6 +13,7 @@ namespace ipvsproxy::iptables {
 struct HostSigns {
     bool kubelet_in_nft{};    ///< kubelet's chain in table mangle of nf_tables, either IP family
     bool kubelet_in_legacy{}; ///< the same, of the legacy tables
+    bool no_nft_tables{};     ///< this kernel refuses tables of nf_tables
     std::string version{};    ///< what `iptables --version` printed; empty: there is no iptables
     std::vector<std::string> troubles{}; ///< what could not be asked, and why
     friend bool operator==(const HostSigns&, const HostSigns&) = default;
@@ -24,10 +25,10 @@ struct Choice {
     friend bool operator==(const Choice&, const Choice&) = default;
 };
 
-/// By kubelet's chain KUBE-IPTABLES-HINT (or its elder KUBE-KUBELET-CANARY), which it makes with
-/// the host's iptables for others to see (KEP-3178); where both kinds show it, nft, for the legacy
-/// one is then the older. Without kubelet, by the variant the command iptables is; without that,
-/// legacy, which needs no command.
+/// Legacy where the kernel has no nf_tables. Else by kubelet's chain KUBE-IPTABLES-HINT (or its
+/// elder KUBE-KUBELET-CANARY), which it makes with the host's iptables for others to see
+/// (KEP-3178); where both kinds show it, nft, for the legacy one is then the older. Without
+/// kubelet, by the variant the command iptables is; without that, legacy, which needs no command.
 Choice choose_backend(const HostSigns& signs);
 
 /// Looks, without creating tables or loading modules of the legacy kind.

@@ -2,6 +2,7 @@
 
 #include "proxy/iptables/choose.h"
 #include "proxy/iptables/legacy_tables.h"
+#include "proxy/iptables/nft_probe.h"
 #include "tests/kernel/namespace.h"
 #include "tests/proxy/iptables/shell.h"
 
@@ -28,6 +29,12 @@ TEST_CASE("without kubelet's chain the variant of the command iptables decides",
     CHECK(choose_backend(HostSigns{}) == Choice{Backend::legacy, "there is no command iptables"});
 }
 
+TEST_CASE("a kernel without nf_tables takes the legacy tables, whatever iptables is",
+          "[iptables]") {
+    CHECK(choose_backend(HostSigns{.no_nft_tables = true, .version = nft_version}) ==
+          Choice{Backend::legacy, "this kernel has no nf_tables for IPv4"});
+}
+
 TEST_CASE("what could not be asked is told with the choice", "[iptables]") {
     CHECK(
         choose_backend(HostSigns{.version = legacy_version, .troubles = {"no nft here"}}).reason ==
@@ -52,6 +59,18 @@ TEST_CASE("looking for kubelet's chain creates no legacy table", "[iptables][.ke
     const kernel_test::Namespace own;
     read_host_signs();
     CHECK(output_of("cat /proc/thread-self/net/ip_tables_names").empty());
+}
+
+TEST_CASE("asking whether the kernel has nf_tables leaves no table there", "[iptables][.nft]") {
+    const kernel_test::Namespace own;
+    CHECK(kernel_has_nft_tables());
+    CHECK(output_of("nft list tables").empty());
+}
+
+TEST_CASE("the user-mode kernel has no nf_tables for IPv4", "[iptables][.kernel]") {
+    const kernel_test::Namespace own;
+    CHECK_FALSE(kernel_has_nft_tables());
+    CHECK(read_host_signs().no_nft_tables);
 }
 
 TEST_CASE("kubelet's chain is found in nf_tables", "[iptables][.nft]") {
