@@ -119,7 +119,8 @@ int run(const Invocation& call) {
     for (const auto& refused : sync::prepare(*kernel, options).refused)
         log::warning(refused.text());
     AddressEvents events; // before the interfaces are read, likewise
-    const auto cluster = make_cluster(options, input.store, kernel.get(), {});
+    const auto cluster =
+        make_cluster(options, input.store, kernel.get(), {}, sync::Complaints::errors);
     input.store.take_node_changed();
 
     asio::io_context io{1};

@@ -86,7 +86,8 @@ std::unique_ptr<sync::RealKernel> open_kernel(const config::Options& options) {
 
 std::unique_ptr<sync::Cluster> make_cluster(const config::Options& options, model::Store& store,
                                             sync::RealKernel* kernel,
-                                            std::span<const InterfaceAddress> elsewhere) {
+                                            std::span<const InterfaceAddress> elsewhere,
+                                            sync::Complaints complaints) {
     PerFamily<bool> enabled{true, true}, random_fully{true, true};
     if (kernel != nullptr)
         for (const auto family : families) {
@@ -94,7 +95,7 @@ std::unique_ptr<sync::Cluster> make_cluster(const config::Options& options, mode
             enabled[family] = tables != nullptr;
             random_fully[family] = tables != nullptr && tables->random_fully();
         }
-    auto cluster = sync::make_cluster(options, store, enabled, random_fully, elsewhere);
+    auto cluster = sync::make_cluster(options, store, enabled, random_fully, elsewhere, complaints);
     cluster->derive();
     return cluster;
 }

@@ -11,6 +11,7 @@
 #include "proxy/files/source.h"
 #include "proxy/sync/cluster.h"
 #include "proxy/sync/real_kernel.h"
+#include "proxy/sync/startup.h"
 
 namespace ipvsproxy::cli {
 
@@ -36,9 +37,10 @@ std::unique_ptr<sync::RealKernel> open_kernel(const config::Options& options);
 
 /// The objects on a node with these interfaces; every wish is derived.
 /// @param kernel null when there is none to ask: both families are taken to be there.
-std::unique_ptr<sync::Cluster> make_cluster(const config::Options& options, model::Store& store,
-                                            sync::RealKernel* kernel,
-                                            std::span<const InterfaceAddress> elsewhere);
+std::unique_ptr<sync::Cluster>
+make_cluster(const config::Options& options, model::Store& store, sync::RealKernel* kernel,
+             std::span<const InterfaceAddress> elsewhere,
+             sync::Complaints complaints = sync::Complaints::verbose);
 
 /// Logs which services ask for one virtual server.
 void warn_contests(sync::Cluster& cluster);

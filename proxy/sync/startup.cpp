@@ -152,18 +152,25 @@ void prepare_timeouts(RealKernel& kernel, const config::Options& options, Prepar
     }
 }
 
+void complain(const std::string& complaint, Complaints how) {
+    constexpr auto message = "Kube-proxy configuration may be incomplete or incorrect";
+    if (how == Complaints::errors) log::error(message, {{"err", complaint}});
+    else log::verbose(1, message, {{"err", complaint}});
+}
+
 } // namespace
 
 std::unique_ptr<Cluster> make_cluster(const config::Options& options, model::Store& store,
                                       const PerFamily<bool>& enabled,
                                       const PerFamily<bool>& random_fully,
-                                      std::span<const InterfaceAddress> elsewhere) {
+                                      std::span<const InterfaceAddress> elsewhere,
+                                      Complaints complaints) {
     const auto* node = store.node(options.node_name);
     const auto ips = config::detect_node_ips(options.parsed.bind_address, known_addresses(node));
     const auto pod_cidrs = node == nullptr ? std::vector<Prefix>{} : node->pod_cidrs;
     const auto checks = config::start_checks(options, ips, enabled, pod_cidrs);
     for (const auto& complaint : checks.complaints)
-        log::error("Kube-proxy configuration may be incomplete or incorrect", {{"err", complaint}});
+        complain(complaint, complaints);
     if (checks.fatal) throw std::runtime_error{*checks.fatal};
     if (node == nullptr)
         log::info("No Node object of this name: going by hostname and interfaces",

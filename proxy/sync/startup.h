@@ -14,14 +14,19 @@
 
 namespace ipvsproxy::sync {
 
+/// How settings that do not fit the node are told: as errors, as kube-proxy does, or only at a
+/// verbosity of 1, where a command is run again and again.
+enum class Complaints : std::uint8_t { errors, verbose };
+
 /// The node as its object in the store describes it; without one, by its hostname and the address
-/// it would send from. Warns of settings that do not fit the node.
+/// it would send from.
 /// @param store outlives the cluster.
 /// @throws std::runtime_error when the settings cannot work on this node at all.
 std::unique_ptr<Cluster> make_cluster(const config::Options& options, model::Store& store,
                                       const PerFamily<bool>& enabled,
                                       const PerFamily<bool>& random_fully,
-                                      std::span<const InterfaceAddress> elsewhere);
+                                      std::span<const InterfaceAddress> elsewhere,
+                                      Complaints complaints);
 
 /// Takes over what may change of a Node while the process lives: the zone. Its addresses stay those
 /// seen at the start, as kube-proxy's do.
