@@ -101,7 +101,7 @@ TEST_CASE("an existing virtual server that becomes mh is simply updated", "[ipvs
     CHECK(recorder.lines == Lines{"2 10.96.0.1:80/TCP mh"});
 }
 
-TEST_CASE("the salt decides which real server of a virtual server is added first", "[ipvs]") {
+TEST_CASE("D-17 the salt decides which real server of a virtual server is added first", "[ipvs]") {
     Destinations destinations;
     for (const ServiceKey& key : {a, b})
         for (std::uint16_t port = 1; port <= 8; ++port)

@@ -31,7 +31,8 @@ Reached reached(const char* line, bool internal_local, bool external_local,
     service.external_local = external_local;
     node.put(service).put(slice(line));
     std::vector<AddressPort> hairpin;
-    for (const auto& entry : node.state().desired().sets.at("KUBE-LOOP-BACK").entries)
+    const auto wanted = node.state().desired();
+    for (const auto& entry : wanted.sets.at("KUBE-LOOP-BACK").entries)
         hairpin.push_back({entry.address, entry.port});
     return {node.reached(cluster_server), node.reached(external_server), short_form(hairpin)};
 }
