@@ -48,11 +48,12 @@ def write(path, objects):
 def timed(*arguments, allowed=(0,)):
     """Runs the program. Returns (seconds, peak memory in MB)."""
     start = time.monotonic()
-    child = subprocess.Popen([BINARY, *arguments], stdout=subprocess.DEVNULL)
+    with open(FOLDER.with_suffix(".log"), "w") as log:
+        child = subprocess.Popen([BINARY, *arguments], stdout=log, stderr=log)
     _, status, usage = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode not in allowed:
-        sys.exit(f"{' '.join(arguments)}: exit status {child.returncode}")
+        sys.exit(f"{' '.join(arguments)}: exit status {child.returncode}\n{pathlib.Path(log.name).read_text()[-2000:]}")
     return time.monotonic() - start, usage.ru_maxrss / 1024
 
 
