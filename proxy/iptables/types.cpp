@@ -6,9 +6,12 @@ namespace ipvsproxy::iptables {
 
 std::string_view name(TableName table) noexcept {
     switch (table) {
-    case TableName::nat: return "nat";
-    case TableName::filter: return "filter";
-    case TableName::mangle: return "mangle";
+    case TableName::nat:
+        return "nat";
+    case TableName::filter:
+        return "filter";
+    case TableName::mangle:
+        return "mangle";
     }
     return "?";
 }

@@ -28,7 +28,8 @@ using Rule = std::string;
 using Rules = std::vector<Rule>;
 
 /// Everything the tables hold, built-in chains included. A rule that the legacy reader has no
-/// words for is given as `(unknown rule of N bytes, digest X)`: it equals itself, and nothing of ours.
+/// words for is given as `(unknown rule of N bytes, digest X)`: it equals itself, and nothing of
+/// ours.
 using Chains = std::map<Chain, Rules>;
 
 struct PlacedRule {
@@ -41,8 +42,8 @@ struct PlacedRule {
 /// the head of their chain (the last one listed ends up first), rules removed, chains removed
 /// (flushed before, all of them, so that they may refer to each other).
 struct TableChanges {
-    Chains replace{};                      ///< the whole content; created when missing
-    std::vector<PlacedRule> insert{};      ///< the jumps from built-in chains
+    Chains replace{};                 ///< the whole content; created when missing
+    std::vector<PlacedRule> insert{}; ///< the jumps from built-in chains
     std::vector<PlacedRule> remove_rules{};
     std::set<Chain> remove_chains{};
     bool empty() const noexcept {
