@@ -2,6 +2,7 @@
 #include <boost/json.hpp>
 #include <chrono>
 #include <iostream>
+#include <stdexcept>
 
 #include "proxy/cli/command.h"
 #include "proxy/cli/session.h"
@@ -73,6 +74,9 @@ void print_json(const Result& result) {
 int apply(const Invocation& call) {
     const auto options = complete_options(call);
     Input input{input_paths(call)};
+    if (const auto broken = input.source.in_error(); broken > 0) // its Services would be removed
+        throw std::runtime_error{std::to_string(broken) + (broken == 1 ? " input" : " inputs") +
+                                 " could not be read whole; nothing was written"};
     const auto kernel = open_kernel(options);
     const auto prepared = sync::prepare(*kernel, options);
     auto& tables = kernel->tables();
@@ -87,7 +91,7 @@ int apply(const Invocation& call) {
         std::cerr << "refused: " << refused.text() << '\n';
     if (call.output == Output::text) print_text(result);
     else print_json(result);
-    return result.refused.empty() && input.source.in_error() == 0 ? exit_success : exit_failure;
+    return result.refused.empty() ? exit_success : exit_failure;
 }
 
 } // namespace ipvsproxy::cli
