@@ -196,7 +196,7 @@ std::string Scenario::plan() {
 
 std::string Scenario::round() {
     const auto changes = state().changes();
-    const auto said = text(describe(changes, state_));
+    auto said = text(describe(changes, state_));
     patch(kernel, changes);
     learn(state_, changes);
     return said;
