@@ -4,6 +4,14 @@
 namespace ipvsproxy::plan {
 namespace {
 
+/// Whether nothing else is to be done than what was known before.
+bool is_part_of(const iptables::TableChanges& some, const iptables::TableChanges& all) {
+    return std::ranges::includes(all.replace, some.replace) &&
+           std::ranges::all_of(some.insert, [&](const iptables::PlacedRule& placed) {
+               return std::ranges::find(all.insert, placed) != all.insert.end();
+           });
+}
+
 /// The lowest key that a real server of this virtual server can have.
 std::optional<ipvs::DestinationKey> lowest(const std::optional<ipvs::ServiceKey>& service) {
     if (!service) return std::nullopt;
@@ -107,7 +115,7 @@ std::size_t NodeState::observe_rules(Family family, const iptables::Chains& seen
     const auto before = rule_changes_of(family);
     rules.observed = std::move(ours);
     rules.stale = true;
-    return before == rule_changes_of(family) ? 0 : 1;
+    return is_part_of(rule_changes_of(family), before) ? 0 : 1;
 }
 
 } // namespace ipvsproxy::plan

@@ -104,6 +104,9 @@ Round Cluster::take_round(plan::Moment now) {
     Round round;
     round.now = now;
     round.changes = state_.changes(now);
+    hold_device(round);
+    complete_servers(round.changes);
+    open_doors(round);
     round.deadlines = drains_.deadlines();
     for (const auto& name : urgent_services)
         if (const auto* wish = state_.contribution(name)) round.urgent.add(*wish);
@@ -114,8 +117,80 @@ Round Cluster::take_round(plan::Moment now) {
     return round;
 }
 
+/// A device that cannot be made is not tried at every occasion, and its addresses wait for it.
+void Cluster::hold_device(Round& round) {
+    if (state_.device_present()) patience_.taken(device_object);
+    if (!patience_.holds(device_object, round.now)) return;
+    round.changes.create_device = false;
+    round.changes.addresses = {};
+}
+
+/// A virtual server that is added comes with all of its real servers, whatever became of them
+/// before; and real servers wait for their virtual server.
+void Cluster::complete_servers(plan::NodeChanges& changes) {
+    const auto& services = state_.services();
+    const auto& destinations = state_.destinations();
+    auto& servers = changes.ipvs.destinations;
+    const auto waits = [&](const auto& entry) {
+        const auto& service = entry.first.service;
+        return !services.believed_present(service) && !changes.ipvs.services.add.contains(service);
+    };
+    std::erase_if(servers.add, waits);
+    for (const auto& [key, spec] : changes.ipvs.services.add) {
+        const auto& wanted = destinations.wanted();
+        for (auto at = wanted.lower_bound({key, {}, {}});
+             at != wanted.end() && at->first.service == key; ++at)
+            if (!destinations.believed_present(at->first))
+                servers.add.emplace(at->first, at->second.spec);
+    }
+}
+
+/// An address is bound once a virtual server is behind it: now, or in this round.
+void Cluster::open_doors(Round& round) {
+    const auto served = [&](const Address& address, const auto& test) {
+        const auto& wanted = state_.services().wanted();
+        for (auto at = wanted.lower_bound({address, {}, {}});
+             at != wanted.end() && at->first.address == address; ++at)
+            if (test(at->first)) return true;
+        return false;
+    };
+    const auto is_there = [&](const ipvs::ServiceKey& key) {
+        return state_.services().believed_present(key);
+    };
+    const auto comes = [&](const ipvs::ServiceKey& key) {
+        return round.changes.ipvs.services.add.contains(key);
+    };
+    std::erase_if(round.changes.addresses.add, [&](const auto& entry) {
+        const auto& address = entry.first.address;
+        if (served(address, is_there)) round.served.insert(address);
+        else return !served(address, comes);
+        return false;
+    });
+}
+
+std::optional<plan::Moment> Cluster::next_due(plan::Moment now) const {
+    auto due = state_.next_due(now);
+    if (!state_.device_present() && patience_.holds(device_object, now))
+        due = std::min(due.value_or(plan::Moment::max()), patience_.not_before(device_object));
+    return due;
+}
+
+bool Cluster::holds_anything(plan::Moment now) {
+    const auto refused = [](const auto& ledger) {
+        return std::ranges::any_of(ledger.differences(),
+                                   [](const auto& entry) { return entry.second.refusals > 0; });
+    };
+    if (patience_.holds_anything(now) || refused(state_.addresses()) ||
+        refused(state_.services()) || refused(state_.destinations()))
+        return true;
+    for (std::size_t i = 0; i < plan::set_count; ++i)
+        if (refused(state_.set(plan::SetId::at(i)))) return true;
+    return false;
+}
+
 Report Cluster::settle(const Round& round, const Outcome& outcome) {
-    Report report = settle_outcome(state_, drains_, round, outcome);
+    Report report = settle_outcome({state_, drains_, patience_}, round, outcome);
+    report.held = holds_anything(round.now);
     if (std::ranges::any_of(outcome.failures,
                             [](const Failure& failure) { return failure.part == Part::flows; }))
         flows_due_.insert(round.flow_owners.begin(), round.flow_owners.end());
@@ -127,7 +202,7 @@ Report Cluster::settle(const Round& round, const Outcome& outcome) {
         told.emplace(refused.object, refused.cause);
     }
     // What is held back now was told already and is not forgotten while anything waits.
-    if (state_.next_due(round.now)) told.merge(told_);
+    if (report.held) told.merge(told_);
     told_ = std::move(told);
     return report;
 }
@@ -161,7 +236,7 @@ void Cluster::fill(Portion& portion) const {
     const auto end = portion.last ? wanted.lower_bound(*portion.last) : wanted.end();
     portion.services.clear();
     for (; at != end; ++at)
-        portion.services.push_back(at->first);
+        if (state_.services().believed_present(at->first)) portion.services.push_back(at->first);
 }
 
 std::vector<Portion> Cluster::portions(std::size_t slice) const {

@@ -13,6 +13,7 @@
 #include "proxy/plan/node_facts.h"
 #include "proxy/plan/node_state.h"
 #include "proxy/sync/kernel.h"
+#include "proxy/sync/patience.h"
 
 namespace ipvsproxy::sync {
 
@@ -33,6 +34,7 @@ struct Report {
     ipvs::Destinations leaving{};               ///< real servers left draining
     std::size_t forgotten_flows{};
     std::set<Part> doubtful{}; ///< to be read again before they are believed
+    bool held{};               ///< something waits for its next try, of this or an earlier round
     bool clean() const noexcept { return refused.empty() && doubtful.empty(); }
 };
 
@@ -62,7 +64,7 @@ public:
     /// Learns what became of the round.
     Report settle(const Round& round, const Outcome& outcome);
     /// When something that was put off may be tried again.
-    std::optional<plan::Moment> next_due(plan::Moment now) const { return state_.next_due(now); }
+    std::optional<plan::Moment> next_due(plan::Moment now) const;
 
     /// The kernel's state, cut into portions that are read one at a time; a whole audit is all of
     /// them. Real servers come in slices of at most `slice` virtual servers.
@@ -82,11 +84,16 @@ public:
 private:
     void derive(const model::ObjectName& name);
     void index(const model::ObjectName& name, const model::Service* service);
+    void hold_device(Round& round);
+    void complete_servers(plan::NodeChanges& changes);
+    void open_doors(Round& round);
+    bool holds_anything(plan::Moment now);
 
     plan::NodeFacts facts_;
     model::Store& store_;
     plan::NodeState state_;
     plan::Drains drains_;
+    Patience patience_;
     std::set<model::ObjectName> to_derive_;
     std::set<model::ObjectName> flows_due_;     ///< services whose UDP flows are to be looked at
     std::set<model::ObjectName> on_node_ports_; ///< services with node ports

@@ -1,8 +1,10 @@
 #include "proxy/sync/daemon.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -28,6 +30,24 @@ asio::awaitable<std::invoke_result_t<Work>> in_lane(asio::thread_pool& lane, Wor
         asio::use_awaitable);
 }
 
+/// Whether a change was found by reading that part.
+bool is_about(const plan::Line& line, Part part) {
+    switch (part) {
+    case Part::device:
+        return line.table == "address" || line.table == "link";
+    case Part::services:
+    case Part::destinations:
+        return line.table == "ipvs";
+    case Part::sets:
+        return line.table == "ipset";
+    case Part::rules:
+        return line.table == "iptables";
+    case Part::flows:
+        break;
+    }
+    return false;
+}
+
 constexpr std::chrono::seconds longest_pause{30};
 
 std::chrono::seconds pause_after(std::uint32_t failures) {
@@ -43,7 +63,6 @@ Daemon::Daemon(asio::io_context& io, Cluster& cluster, Kernel& kernel, AddressEv
       observer_{observer}, bell_{io.get_executor()} {}
 
 void Daemon::ring() {
-    changed_ = true;
     observer_.queued();
     bell_.ring();
 }
@@ -59,48 +78,86 @@ void Daemon::stop() {
 }
 
 asio::awaitable<void> Daemon::run() {
-    if (events_ != nullptr) asio::co_spawn(io_, follow_addresses(), asio::detached);
+    if (events_ != nullptr) {
+        following_ = true;
+        asio::co_spawn(io_, follow_addresses(),
+                       asio::bind_cancellation_slot(end_of_following_.slot(),
+                                                    [this](const std::exception_ptr&) {
+                                                        following_ = false;
+                                                        bell_.ring();
+                                                    }));
+    }
     while (!complete_ && !stopping_)
         co_await bell_.wait(plan::Moment::max());
     co_await adopt();
     while (!stopping_) {
         take_address_news();
-        changed_ = false;
+        co_await audit();
         cluster_.derive();
         for (const auto& contest : cluster_.take_contests())
             observer_.contested(contest);
-        co_await audit();
         co_await round();
         if (stopping_) break;
         co_await bell_.wait(next_wake(Clock::now()));
-        // A burst after a round waits for its minimum distance; the first change after a quiet
-        // time does not.
-        while (!stopping_ && changed_ && Clock::now() < not_before_)
+        // What follows a round waits for its minimum distance; the first change after a quiet time
+        // finds that it has passed.
+        while (!stopping_ && Clock::now() < not_before_)
             co_await bell_.wait(not_before_);
     }
+    end_of_following_.emit(asio::cancellation_type::terminal);
+    while (following_)
+        co_await bell_.wait(plan::Moment::max());
 }
 
 /// Reads everything once, so that a node that is as it should be gets no write at all.
 asio::awaitable<void> Daemon::adopt() {
     while (!stopping_) {
-        std::string problem;
-        try {
-            const auto seen = co_await in_lane(kernel_lane_, [this] { return snapshot(kernel_); });
-            elsewhere_ = {seen.device.elsewhere.begin(), seen.device.elsewhere.end()};
-            cluster_.set_interfaces(seen.device.elsewhere);
-            cluster_.derive();
-            cluster_.state().observe(seen);
+        if (co_await read_everything()) {
             observer_.adopted(cluster_.state().changes().size());
             plan_next_audit(Clock::now());
             co_return;
-        } catch (const std::exception& error) {
-            problem = error.what();
         }
-        observer_.unreadable(Part::services, problem);
-        const auto again = Clock::now() + pause_after(failures_++);
+        const auto again = Clock::now() + pause_after(failures_);
         while (!stopping_ && Clock::now() < again)
             co_await bell_.wait(again);
     }
+}
+
+asio::awaitable<bool> Daemon::read_everything() {
+    auto part = Part::device; // first: what is wanted depends on the interfaces
+    std::string problem;
+    try {
+        co_await read({.part = part});
+        cluster_.derive();
+        for (auto& portion :
+             cluster_.portions({Part::sets, Part::rules, Part::services, Part::destinations})) {
+            part = portion.part;
+            co_await read(std::move(portion));
+        }
+        failures_ = 0;
+        co_return true;
+    } catch (const std::exception& error) {
+        problem = error.what();
+    }
+    cannot_read(part, problem);
+    co_return false;
+}
+
+/// @return at how many objects the kernel is otherwise than was believed.
+asio::awaitable<std::size_t> Daemon::read(Portion portion) {
+    cluster_.fill(portion);
+    const auto sight =
+        co_await in_lane(kernel_lane_, [this, &portion] { return look(kernel_, portion); });
+    if (const auto* device = std::get_if<DeviceState>(&sight.seen)) {
+        elsewhere_ = {device->elsewhere.begin(), device->elsewhere.end()};
+        cluster_.set_interfaces(device->elsewhere);
+    }
+    co_return observe(cluster_.state(), sight);
+}
+
+void Daemon::cannot_read(Part part, const std::string& reason) {
+    ++failures_;
+    observer_.unreadable(part, reason);
 }
 
 /// Reads what is in doubt now, and the next portion of the whole when its time has come.
@@ -110,42 +167,45 @@ asio::awaitable<void> Daemon::audit() {
         urgent_audit_.pop_front();
         if (!co_await look_at(std::move(portion))) break;
     }
+    co_await audit_what_is_due();
+}
+
+/// A portion that is late does not put off the others: the whole is read within the period even
+/// where rounds are many. At most all of them at once.
+asio::awaitable<void> Daemon::audit_what_is_due() {
     const auto now = Clock::now();
-    if (now < next_audit_ || stopping_) co_return;
-    auto portion = audit_.front();
-    audit_.pop_front();
-    const bool read = co_await look_at(std::move(portion));
-    audit_work_ += Clock::now() - now;
-    if (audit_.empty()) {
-        observer_.audited(std::exchange(audit_work_, {}));
-        plan_next_audit(now);
-    } else {
-        next_audit_ = now + pace_.period / static_cast<std::int64_t>(audit_size_);
+    while (now >= next_audit_ && !stopping_) {
+        auto portion = std::move(audit_.front());
+        audit_.pop_front();
+        const auto begin = Clock::now();
+        const bool read = co_await look_at(std::move(portion));
+        audit_work_ += Clock::now() - begin;
+        next_audit_ += pace_.period / static_cast<std::int64_t>(audit_size_);
+        const bool whole = audit_.empty();
+        if (whole) {
+            observer_.audited(std::exchange(audit_work_, {}));
+            plan_next_audit(now);
+        }
+        if (!read) next_audit_ = std::max(next_audit_, now + pause_after(failures_));
+        if (whole) co_return;
     }
-    if (!read) next_audit_ = std::max(next_audit_, now + pause_after(failures_));
 }
 
 asio::awaitable<bool> Daemon::look_at(Portion portion) {
-    cluster_.fill(portion);
     const auto part = portion.part;
     std::string problem;
     try {
-        const auto sight =
-            co_await in_lane(kernel_lane_, [this, &portion] { return look(kernel_, portion); });
-        if (const auto* device = std::get_if<DeviceState>(&sight.seen)) {
-            elsewhere_ = {device->elsewhere.begin(), device->elsewhere.end()};
-            if (cluster_.set_interfaces(device->elsewhere)) cluster_.derive();
-        }
+        const auto drift = co_await read(std::move(portion));
         failures_ = 0;
-        if (observe(cluster_.state(), sight) == 0) co_return true;
-        const auto now = Clock::now();
-        observer_.drifted(part, plan::describe(cluster_.state().changes(now), cluster_.state()));
+        if (drift == 0) co_return true;
+        auto lines = plan::describe(cluster_.state().changes(Clock::now()), cluster_.state());
+        std::erase_if(lines, [=](const plan::Line& line) { return !is_about(line, part); });
+        observer_.drifted(part, lines);
         co_return true;
     } catch (const std::exception& error) {
         problem = error.what();
     }
-    ++failures_;
-    observer_.unreadable(part, problem);
+    cannot_read(part, problem);
     doubt({part}); // still unread: it stays in doubt
     co_return false;
 }
@@ -164,13 +224,10 @@ asio::awaitable<void> Daemon::round() {
 }
 
 void Daemon::doubt(const std::set<Part>& parts) {
-    for (auto& portion : cluster_.portions(parts)) {
-        const bool known = std::ranges::any_of(urgent_audit_, [&](const Portion& other) {
-            return other.part == portion.part && other.family == portion.family &&
-                   other.first == portion.first;
-        });
-        if (!known) urgent_audit_.push_back(std::move(portion));
-    }
+    std::erase_if(urgent_audit_,
+                  [&](const Portion& portion) { return parts.contains(portion.part); });
+    for (auto& portion : cluster_.portions(parts))
+        urgent_audit_.push_back(std::move(portion));
 }
 
 void Daemon::plan_next_audit(plan::Moment now) {
@@ -191,7 +248,8 @@ plan::Moment Daemon::next_wake(plan::Moment now) const {
 /// Only gathers: what the news means is decided between two rounds, when nothing of ours is
 /// under way.
 asio::awaitable<void> Daemon::follow_addresses() {
-    asio::posix::stream_descriptor descriptor{io_, events_->fd()};
+    // A descriptor of its own: the socket stays its owner's, however this coroutine ends.
+    asio::posix::stream_descriptor descriptor{io_, ::dup(events_->fd())};
     while (!stopping_) {
         boost::system::error_code error;
         co_await descriptor.async_wait(asio::posix::stream_descriptor::wait_read,
@@ -200,7 +258,6 @@ asio::awaitable<void> Daemon::follow_addresses() {
         if (!gather_address_news()) break;
         if (interfaces_unknown_ || !news_.empty()) bell_.ring();
     }
-    descriptor.release(); // the socket stays its owner's
 }
 
 bool Daemon::gather_address_news() {
@@ -238,6 +295,8 @@ void Daemon::take_event(const AddressEvent& event) {
     if (event.interface != kernel_.device.name()) {
         const InterfaceAddress address{event.interface, event.address};
         if (event.added) elsewhere_.insert(address);
+        // The interface may hold the same address with another prefix length too.
+        else if (!event.address.is_ipv6_link_local()) doubt({Part::device});
         else elsewhere_.erase(address);
         return;
     }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <chrono>
@@ -62,8 +63,12 @@ public:
 
 private:
     boost::asio::awaitable<void> adopt();
+    boost::asio::awaitable<bool> read_everything();
     boost::asio::awaitable<void> audit();
+    boost::asio::awaitable<void> audit_what_is_due();
     boost::asio::awaitable<bool> look_at(Portion portion);
+    boost::asio::awaitable<std::size_t> read(Portion portion);
+    void cannot_read(Part part, const std::string& reason);
     boost::asio::awaitable<void> round();
     boost::asio::awaitable<void> follow_addresses();
     bool gather_address_news();
@@ -81,7 +86,9 @@ private:
     Pace pace_;
     Observer& observer_;
     Bell bell_;
-    bool complete_{}, stopping_{}, changed_{};
+    bool complete_{}, stopping_{};
+    bool following_{}; ///< the interfaces' events
+    boost::asio::cancellation_signal end_of_following_;
     std::vector<AddressEvent> news_;
     bool interfaces_unknown_{};
     std::set<InterfaceAddress> elsewhere_;

@@ -14,7 +14,9 @@ template <class T> void append(std::vector<T>& to, std::vector<T> from) {
 /// Writes one round, step by step, and gathers what was refused.
 class Writer {
 public:
-    Writer(Kernel& kernel, Outcome& outcome) : kernel_{kernel}, outcome_{outcome} {}
+    /// @param open addresses with a virtual server behind them already
+    Writer(Kernel& kernel, Outcome& outcome, std::set<Address> open)
+        : kernel_{kernel}, outcome_{outcome}, open_{std::move(open)} {}
 
     void write(plan::Step& step) {
         std::visit([this](auto& one) { write(one); }, step);
@@ -73,22 +75,21 @@ private:
         });
     }
 
-    /// Remembers addresses all of whose new virtual servers were refused.
+    /// Remembers addresses that have got a virtual server.
     void note_doors(const ipvs::TableChanges& changes, const ipvs::Outcome& outcome) {
+        if (outcome.unknown) return;
         std::set<ipvs::ServiceKey> refused;
         for (const auto& refusal : outcome.services)
             refused.insert(refusal.key);
-        for (const auto& refusal : outcome.services)
-            closed_.insert(refusal.key.address);
         for (const auto& [key, spec] : changes.services.add)
-            if (!refused.contains(key)) closed_.erase(key.address);
+            if (!refused.contains(key)) open_.insert(key.address);
     }
 
     /// Traffic to an address without a virtual server behind it would end at whatever listens on
     /// the node itself; so such an address stays unbound until there is one.
     void skip_addresses_without_server(DeviceAddressChanges& changes) {
         std::erase_if(changes.add, [&](const auto& entry) {
-            if (!closed_.contains(entry.first.address)) return false;
+            if (open_.contains(entry.first.address)) return false;
             outcome_.skipped.push_back(entry.first);
             return true;
         });
@@ -96,7 +97,7 @@ private:
 
     Kernel& kernel_;
     Outcome& outcome_;
-    std::set<Address> closed_;
+    std::set<Address> open_;
 };
 
 std::map<std::string, std::optional<ipset::Set>> read_sets(ipset::Table& table, Family family) {
@@ -146,7 +147,7 @@ std::string_view name(Part part) noexcept {
 
 Outcome apply(Kernel& kernel, Round& round) {
     Outcome outcome;
-    Writer writer{kernel, outcome};
+    Writer writer{kernel, outcome, std::move(round.served)};
     auto& changes = round.changes;
     const auto to_count = plan::services_to_count(changes.ipvs);
     if (!to_count.empty()) {

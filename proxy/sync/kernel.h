@@ -31,6 +31,8 @@ struct Kernel {
 struct Round {
     plan::NodeChanges changes;
     plan::Urgent urgent;
+    /// Addresses to be bound that have a virtual server behind them already.
+    std::set<Address> served{};
     plan::Deadlines deadlines;
     std::vector<StaleFlows> flows;           ///< to be forgotten once the changes are made …
     std::set<model::ObjectName> flow_owners; ///< … which are those of these services
@@ -57,7 +59,7 @@ struct Outcome {
     ipvs::Outcome ipvs;
     ipset::Outcome sets;
     PerFamily<std::vector<iptables::TableRefusal>> rules{};
-    std::vector<DeviceAddress> skipped{}; ///< not bound, because no virtual server is behind them
+    std::vector<DeviceAddress> skipped{}; ///< not bound, because no virtual server came behind them
     std::vector<Failure> failures{};
     std::size_t forgotten_flows{};
 };

@@ -48,9 +48,8 @@ void LogObserver::settled(const Round& /*round*/, const Report& report,
         log::error(
             "The kernel refused a change; tried again later",
             {{"object", refused.object}, {"err", refused.cause}, {"remedy", refused.remedy}});
-    if (was_refused_ && report.refused.empty() && report.changes > 0)
-        log::info("Nothing is refused any more");
-    was_refused_ = !report.refused.empty();
+    const bool refused = report.held || !report.refused.empty();
+    if (std::exchange(was_refused_, refused) && !refused) log::info("Nothing is refused any more");
     if (report.clean()) reach();
     for (const auto& [key, spec] : report.leaving)
         log::verbose(4, "A real server is draining", {{"realServer", key}});

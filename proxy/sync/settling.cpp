@@ -6,13 +6,6 @@
 namespace ipvsproxy::sync {
 namespace {
 
-constexpr std::chrono::seconds first_pause{1}, longest_pause{30};
-
-std::chrono::seconds pause(std::uint32_t refusals) {
-    const auto doublings = std::min<std::uint32_t>(refusals == 0 ? 0 : refusals - 1, 5);
-    return std::min(longest_pause, first_pause * (1U << doublings));
-}
-
 template <class T> std::string shown(const T& value) {
     std::ostringstream out;
     out << value;
@@ -27,9 +20,9 @@ bool means_drift(const std::error_code& error) {
 
 class Settling {
 public:
-    Settling(plan::NodeState& state, plan::Drains& drains, const Round& round,
-             const Outcome& outcome)
-        : state_{state}, drains_{drains}, round_{round}, outcome_{outcome} {}
+    Settling(Memory memory, const Round& round, const Outcome& outcome)
+        : state_{memory.state}, drains_{memory.drains}, patience_{memory.patience}, round_{round},
+          outcome_{outcome} {}
 
     Report settle() {
         for (const auto& failure : outcome_.failures)
@@ -55,6 +48,9 @@ private:
     void refuse(Part part, std::string object, const std::error_code& error) {
         report_.refused.push_back({std::move(object), error.message(), remedy(part, error)});
         if (means_drift(error)) report_.doubtful.insert(part);
+        // ESRCH: the virtual server of a real server has gone.
+        if (part == Part::destinations && error == std::errc::no_such_process)
+            report_.doubtful.insert(Part::services);
     }
 
     void fail(const Failure& failure) {
@@ -84,7 +80,7 @@ private:
     }
 
     template <class Ledger, class Key> void hold(Ledger& ledger, const Key& key) {
-        ledger.hold(key, round_.now + pause(ledger.refuse(key)));
+        ledger.hold(key, round_.now + pause_after_refusals(ledger.refuse(key)));
     }
 
     template <class Ledger, class Key, class Spec>
@@ -102,11 +98,10 @@ private:
         if (failed(Part::device) || outcome_.addresses.unknown) {
             report_.doubtful.insert(Part::device);
             hold_all(state_.addresses(), written.addresses);
+            if (written.create_device) patience_.refused(device_object, round_.now);
             return;
         }
         if (written.create_device) state_.device_created();
-        for (const auto& key : outcome_.skipped)
-            hold(state_.addresses(), key);
         learn(state_.addresses(), written.addresses, outcome_.addresses.refused);
         for (const auto& refusal : outcome_.addresses.refused)
             refuse(Part::device, "address " + shown(refusal.key) + " of kube-ipvs0", refusal.error);
@@ -116,7 +111,7 @@ private:
         if (failed(Part::sets)) {
             for (const auto& [name, set] : outcome_.written.sets.sets)
                 if (const auto id = plan::find_set(name))
-                    state_.hold_set(*id, round_.now + pause(1));
+                    state_.hold_set(*id, patience_.refused(name, round_.now));
             return;
         }
         for (const auto& [name, set] : outcome_.written.sets.sets)
@@ -146,9 +141,10 @@ private:
         }
         if (whole) {
             report_.doubtful.insert(Part::sets);
-            state_.hold_set(id, round_.now + pause(1));
+            state_.hold_set(id, patience_.refused(name, round_.now));
             return;
         }
+        patience_.taken(name);
         if (set.create) state_.set_created(id, *set.create);
         learn(state_.set(id), changes, refused);
     }
@@ -157,17 +153,18 @@ private:
         const auto& changes = outcome_.written.rules[family];
         const auto& refused = outcome_.rules[family];
         if (changes.empty()) return;
+        const std::string object = family == Family::v4 ? "iptables" : "ip6tables";
         if (refused.empty() && !failed(Part::rules)) {
             state_.rules_applied(family, changes);
+            patience_.taken(object);
             return;
         }
         report_.doubtful.insert(Part::rules);
-        state_.hold_rules(family, round_.now + first_pause);
+        state_.hold_rules(family, patience_.refused(object, round_.now));
         for (const auto& refusal : refused)
             report_.refused.push_back(
-                {std::string{family == Family::v4 ? "iptables" : "ip6tables"} + " table " +
-                     std::string{iptables::name(refusal.table)},
-                 refusal.reason, remedy(Part::rules, refusal.error)});
+                {object + " table " + std::string{iptables::name(refusal.table)}, refusal.reason,
+                 remedy(Part::rules, refusal.error)});
     }
 
     void settle_ipvs() {
@@ -194,11 +191,12 @@ private:
 
     void settle_leaving() {
         report_.leaving = outcome_.leaving;
+        const bool lost = failed(Part::services) || outcome_.ipvs.unknown;
         for (const auto& [key, spec] : outcome_.leaving) {
             const bool refused =
                 std::ranges::any_of(outcome_.ipvs.destinations,
                                     [&](const auto& refusal) { return refusal.key == key; });
-            if (!refused) state_.destinations().observe(key, spec);
+            if (!refused && !lost) state_.destinations().observe(key, spec);
             state_.destinations().hold(key, drains_.put_off(key, round_.now));
         }
         std::vector<ipvs::DestinationKey> over;
@@ -212,6 +210,7 @@ private:
 
     plan::NodeState& state_;
     plan::Drains& drains_;
+    Patience& patience_;
     const Round& round_;
     const Outcome& outcome_;
     Report report_;
@@ -234,9 +233,8 @@ std::string remedy(Part part, const std::error_code& error) {
     return {};
 }
 
-Report settle_outcome(plan::NodeState& state, plan::Drains& drains, const Round& round,
-                      const Outcome& outcome) {
-    return Settling{state, drains, round, outcome}.settle();
+Report settle_outcome(Memory memory, const Round& round, const Outcome& outcome) {
+    return Settling{memory, round, outcome}.settle();
 }
 
 } // namespace ipvsproxy::sync
