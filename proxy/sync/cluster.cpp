@@ -18,8 +18,7 @@ std::vector<Address> outer_addresses(const model::Service& service) {
     auto all = service.external_ips;
     all.insert(all.end(), service.ingress_vips.begin(), service.ingress_vips.end());
     std::ranges::sort(all);
-    const auto [first, last] = std::ranges::unique(all);
-    all.erase(first, last);
+    all.erase(std::unique(all.begin(), all.end()), all.end());
     return all;
 }
 
