@@ -74,24 +74,23 @@ void print_json(const Result& result) {
 int apply(const Invocation& call) {
     const auto options = complete_options(call);
     Input input{input_paths(call)};
-    if (const auto broken = input.source.in_error(); broken > 0) // its Services would be removed
+    if (const auto broken = input.source.unread(); broken > 0) // its Services would be removed
         throw std::runtime_error{std::to_string(broken) + (broken == 1 ? " input" : " inputs") +
-                                 " could not be read whole; nothing was written"};
+                                 " could not be read; nothing was written"};
     const auto kernel = open_kernel(options);
-    const auto prepared = sync::prepare(*kernel, options);
+    const auto switches = sync::prepare(*kernel, options);
     auto& tables = kernel->tables();
     const auto before = sync::snapshot(tables);
     const auto cluster = make_cluster(options, input.store, kernel.get(), before.device.elsewhere);
     cluster->state().observe(before);
     auto result = reconcile(*cluster, tables);
-    result.changes += prepared.written;
-    result.refused.insert(result.refused.begin(), prepared.refused.begin(), prepared.refused.end());
+    result.changes += switches;
     warn_contests(*cluster);
     for (const auto& refused : result.refused)
         std::cerr << "refused: " << refused.text() << '\n';
     if (call.output == Output::text) print_text(result);
     else print_json(result);
-    return result.refused.empty() ? exit_success : exit_failure;
+    return result.refused.empty() && input.source.in_error() == 0 ? exit_success : exit_failure;
 }
 
 } // namespace ipvsproxy::cli

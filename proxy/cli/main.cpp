@@ -1,7 +1,9 @@
 // The program: which command is meant, and what its exit code says.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <iostream>
 #include <map>
+#include <system_error>
 
 #include "proxy/cli/command.h"
 #include "proxy/cli/completion.h"
@@ -63,9 +65,27 @@ CLI::App* add_command(CLI::App& program, const Command& command, Invocation& cal
     return app;
 }
 
+/// EPERM of the kernel's tables has one cause.
+constexpr const char* rights_remedy =
+    "; CAP_NET_ADMIN is needed: run as root, or give the container "
+    "securityContext.capabilities.add: [NET_ADMIN]";
+
 int failed(const std::string& command, const std::string& message) {
     std::cerr << "ipvsproxy " << command << ": " << message << '\n';
     return command == "diff" ? exit_trouble : exit_failure;
+}
+
+/// Prints the help that was asked for, or what is wrong with the command line.
+int not_parsed(const CLI::App& program, const CLI::ParseError& error, const std::string& first) {
+    // Of a word that is no command, CLI11 would say only that a command is missing.
+    const auto all = program.get_subcommands(nullptr);
+    const bool unknown =
+        !first.empty() && first.front() != '-' &&
+        std::ranges::none_of(all, [&](const CLI::App* one) { return one->get_name() == first; });
+    if (unknown) return failed(first, "no such command; see ipvsproxy --help");
+    program.exit(error, std::cout, std::cerr);
+    if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) return exit_success;
+    return first == "diff" ? exit_trouble : exit_failure;
 }
 
 int dispatch(int argc, char** argv) {
@@ -86,22 +106,17 @@ int dispatch(int argc, char** argv) {
         ->required()
         ->check(CLI::IsMember({"bash", "zsh", "fish"}));
     try {
-        program.parse(argc, argv);
+        program.parse(config::arguments(argc, argv));
     } catch (const CLI::ParseError& error) {
-        const bool asked = error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success);
-        program.exit(error, std::cout, std::cerr);
-        if (asked) return exit_success;
-        const bool diffing = argc > 1 && std::string_view{argv[1]} == "diff";
-        return diffing ? exit_trouble : exit_failure;
+        return not_parsed(program, error, argc > 1 ? argv[1] : "");
     }
     if (completion->parsed()) {
         std::cout << completion_script(program, call.shell);
         return exit_success;
     }
     if (help->parsed()) {
-        const auto* about = &program;
-        if (!topic.empty()) about = program.get_subcommand(topic);
-        std::cout << about->help();
+        if (topic.empty()) std::cout << program.help();
+        else std::cout << program.get_subcommand(topic)->help(program.get_name());
         return exit_success;
     }
     const auto& command = *by_app.at(program.get_subcommands().front());
@@ -109,6 +124,9 @@ int dispatch(int argc, char** argv) {
         const int status = command.entry(call);
         std::cout.flush();
         return std::cout ? status : failed(command.name, "standard output cannot be written");
+    } catch (const std::system_error& error) {
+        const bool forbidden = error.code() == std::errc::operation_not_permitted;
+        return failed(command.name, error.what() + std::string{forbidden ? rights_remedy : ""});
     } catch (const std::exception& error) {
         return failed(command.name, error.what());
     }

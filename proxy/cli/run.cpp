@@ -95,10 +95,8 @@ int write_configuration(const config::Options& options) {
 /// --init-only: what needs more rights than the daemon itself.
 int initialise(const config::Options& options) {
     const auto kernel = open_kernel(options);
-    const auto prepared = sync::prepare(*kernel, options);
-    for (const auto& refused : prepared.refused)
-        log::warning(refused.text());
-    log::info("The kernel is prepared", {{"switchesSet", prepared.written}});
+    const auto switches = sync::prepare(*kernel, options);
+    log::info("The kernel is prepared", {{"switchesSet", switches}});
     return exit_success;
 }
 
@@ -116,8 +114,7 @@ int run(const Invocation& call) {
     const auto kernel = open_kernel(options);
     log::info("Writing iptables rules", {{"backend", iptables::name(kernel->backend().backend)},
                                          {"reason", kernel->backend().reason}});
-    for (const auto& refused : sync::prepare(*kernel, options).refused)
-        log::warning(refused.text());
+    sync::prepare(*kernel, options);
     AddressEvents events; // before the interfaces are read, likewise
     const auto cluster =
         make_cluster(options, input.store, kernel.get(), {}, sync::Complaints::errors);

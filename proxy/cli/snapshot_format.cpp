@@ -134,7 +134,17 @@ public:
         if (result.ec != std::errc{} || result.ptr != end) fail("is no number of its range");
         return value;
     }
-    bool flag() const { return text_or("false") == "true"; }
+    bool flag() const {
+        const auto word = node_ ? text() : "false";
+        if (word != "true" && word != "false") fail("is neither true nor false");
+        return word == "true";
+    }
+    Family family() const {
+        const auto word = text();
+        for (const auto one : families)
+            if (word == ipvsproxy::name(one)) return one;
+        fail("is neither IPv4 nor IPv6");
+    }
     template <class T> T require(std::optional<T> value) const {
         if (!value) fail("is not of the form that belongs here");
         return *std::move(value);
@@ -200,7 +210,7 @@ void read_server(const Cursor& from, plan::NodeSnapshot& state) {
 void read_set(const Cursor& from, plan::NodeSnapshot& state) {
     ipset::Set set;
     set.spec.type = from["type"].require(ipset::parse_type(from["type"].text()));
-    set.spec.family = from["family"].text() == "IPv6" ? Family::v6 : Family::v4;
+    set.spec.family = from["family"].family();
     set.spec.max_entries = from["maxEntries"].number<std::uint32_t>();
     from["entries"].each([&](const Cursor& one) {
         set.entries.insert(one.require(parse_entry(set.spec.type, one.text())));

@@ -101,6 +101,11 @@ void Source::refresh(const Changed& changed) {
     report_contested();
 }
 
+std::size_t Source::unread() const {
+    return static_cast<std::size_t>(std::ranges::count_if(
+        in_error_, [&](const std::string& path) { return !legible_.contains(path); }));
+}
+
 std::vector<std::string> Source::files() const {
     std::vector<std::string> names;
     for (const auto& [name, file] : files_)
@@ -220,6 +225,7 @@ void Source::read(const std::string& file, const std::optional<Stamp>& stamp) {
 /// What is gone gives nothing; what cannot be read gives what it gave.
 void Source::cannot_read(const std::string& file, int error) {
     const bool gone = error == ENOENT || error == ENOTDIR;
+    legible_.erase(file);
     if (gone) forget(file);
     if (!gone || is_given(file)) report(file, {trouble(file, words(error))});
 }
@@ -232,7 +238,11 @@ void Source::accept(const std::string& file, Reading&& reading) {
         say_(
             {Severity::note, text.append(": objects of ").append(kind).append(" are passed over")});
     }
-    if (reading.broken) return;
+    if (reading.broken) {
+        legible_.erase(file);
+        return;
+    }
+    legible_.insert(file);
     auto kept = reading.refused;
     if (reading.anonymous)
         kept.insert(layers_.given_by(file).begin(), layers_.given_by(file).end());
@@ -242,6 +252,7 @@ void Source::accept(const std::string& file, Reading&& reading) {
 void Source::forget(const std::string& file) {
     layers_.remove(file);
     files_.erase(file);
+    legible_.erase(file);
     if (!is_given(file)) report(file, {});
 }
 

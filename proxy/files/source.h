@@ -39,6 +39,9 @@ public:
     /// How many of the files, and of the paths given, have errors now. 0: all was read as it
     /// stands.
     std::size_t in_error() const { return in_error_.size(); }
+    /// How many of those could not be read at all, so that what they ask for is not known; the
+    /// others hold an object or more that was refused.
+    std::size_t unread() const;
     /// The files that were read, in name order.
     std::vector<std::string> files() const;
 
@@ -81,6 +84,7 @@ private:
     std::set<std::string> folders_{}; ///< that the last listing went through
     std::map<std::string, std::set<Message>> said_{};
     std::set<std::string> in_error_{};
+    std::set<std::string> legible_{}; ///< files whose last reading told their objects apart
     std::set<std::string> kinds_named_{};
     std::set<std::string> contested_said_{};
 };

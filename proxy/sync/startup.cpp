@@ -101,12 +101,12 @@ std::string shown(const ipvs::Timeouts& timeouts) {
            ' ' + std::to_string(timeouts.udp.count());
 }
 
-void prepare_sysctls(RealKernel& kernel, const config::Options& options, Prepared& prepared) {
+void prepare_sysctls(RealKernel& kernel, const config::Options& options, std::size_t& written) {
     const auto wanted = wanted_sysctls(kernel, options);
     for (const auto& change : config::apply_sysctls(wanted, kernel.sysctls())) {
         const auto name = dotted(change.sysctl.name);
         if (!change.error) {
-            ++prepared.written;
+            ++written;
             log::info("Set sysctl", {{"name", name},
                                      {"value", change.sysctl.value},
                                      {"before", change.before.value_or("unreadable")}});
@@ -118,12 +118,12 @@ void prepare_sysctls(RealKernel& kernel, const config::Options& options, Prepare
         const std::string remedy = "set it on the host, or give the process the right to";
         if (change.sysctl.required)
             throw std::runtime_error{"sysctl " + name + ' ' + cause + "; " + remedy};
-        prepared.refused.push_back({"sysctl " + name, cause, remedy});
+        log::warning("sysctl " + name + ' ' + cause + "; " + remedy);
     }
 }
 
 /// The table of connections is a hash of lists; a quarter of its limit keeps the lists short.
-void prepare_conntrack_buckets(const config::Options& options, Prepared& prepared) {
+void prepare_conntrack_buckets(const config::Options& options, std::size_t& written) {
     const auto max = config::conntrack_max(options.configuration.conntrack, config::online_cpus());
     std::uint32_t observed = 0;
     if (max == 0 || !(std::ifstream{hash_size_file} >> observed)) return;
@@ -131,24 +131,25 @@ void prepare_conntrack_buckets(const config::Options& options, Prepared& prepare
     if (!wanted) return;
     std::ofstream out{hash_size_file};
     if (out << *wanted && out.flush()) {
-        ++prepared.written;
+        ++written;
         return;
     }
-    prepared.refused.push_back({std::string{"nf_conntrack hashsize ("} + hash_size_file + ')',
-                                "is " + std::to_string(observed) + ", should be " +
-                                    std::to_string(*wanted) + " and cannot be written",
-                                "set it on the host, or conntrack.maxPerCore to 0"});
+    log::warning(
+        "nf_conntrack's hashsize is smaller than it should be and cannot be written; set it "
+        "on the host, or conntrack.maxPerCore to 0",
+        {{"file", hash_size_file}, {"is", observed}, {"should be", *wanted}});
 }
 
-void prepare_timeouts(RealKernel& kernel, const config::Options& options, Prepared& prepared) {
+void prepare_timeouts(RealKernel& kernel, const config::Options& options, std::size_t& written) {
     auto& table = kernel.tables().ipvs;
     const auto wanted = wanted_timeouts(options);
     try {
         if (!differs(wanted, table.timeouts())) return;
         table.set_timeouts(wanted);
-        ++prepared.written;
+        ++written;
     } catch (const std::system_error& error) {
-        prepared.refused.push_back({"IPVS timeouts " + shown(wanted), error.what(), ""});
+        log::warning("IPVS timeouts cannot be set",
+                     {{"timeouts", shown(wanted)}, {"err", error.what()}});
     }
 }
 
@@ -196,7 +197,9 @@ std::vector<SwitchChange> switch_changes(RealKernel& kernel, const config::Optio
     std::vector<SwitchChange> all;
     for (const auto& wanted : wanted_sysctls(kernel, options)) {
         const auto seen = kernel.sysctls().read(wanted.name);
-        if (seen == wanted.value) continue;
+        // One that this namespace makes read-only is no difference that apply could remove.
+        const bool fixed = access(("/proc/sys/" + wanted.name).c_str(), W_OK) != 0;
+        if (seen == wanted.value || (fixed && !wanted.required)) continue;
         all.push_back({"sysctl -w " + dotted(wanted.name) + '=' + wanted.value,
                        seen ? "is " + *seen : "cannot be read"});
     }
@@ -206,13 +209,13 @@ std::vector<SwitchChange> switch_changes(RealKernel& kernel, const config::Optio
     return all;
 }
 
-Prepared prepare(RealKernel& kernel, const config::Options& options) {
-    Prepared prepared;
-    prepare_sysctls(kernel, options, prepared);
-    prepare_conntrack_buckets(options, prepared);
+std::size_t prepare(RealKernel& kernel, const config::Options& options) {
+    std::size_t written = 0;
+    prepare_sysctls(kernel, options, written);
+    prepare_conntrack_buckets(options, written);
     ipvs::probe(kernel.tables().ipvs, options.configuration.ipvs.scheduler);
-    prepare_timeouts(kernel, options, prepared);
-    return prepared;
+    prepare_timeouts(kernel, options, written);
+    return written;
 }
 
 } // namespace ipvsproxy::sync

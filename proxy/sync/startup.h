@@ -40,15 +40,11 @@ struct SwitchChange {
 /// What prepare() would change. Reads only.
 std::vector<SwitchChange> switch_changes(RealKernel& kernel, const config::Options& options);
 
-/// What the preparation came to.
-struct Prepared {
-    std::size_t written{};
-    std::vector<RefusedObject> refused{}; ///< wishes that could not be fulfilled (D-21)
-};
 /// Sets the switches, the conntrack table's size and the IPVS timeouts that differ, and makes sure
-/// that the kernel has the scheduler.
+/// that the kernel has the scheduler. What is a mere wish and cannot be set is a warning (D-21).
+/// @return how many it set.
 /// @throws std::runtime_error when a switch cannot be set without which nothing is forwarded;
 /// std::system_error when the scheduler is missing.
-Prepared prepare(RealKernel& kernel, const config::Options& options);
+std::size_t prepare(RealKernel& kernel, const config::Options& options);
 
 } // namespace ipvsproxy::sync

@@ -1,0 +1,154 @@
+// What the program makes of its command line, on any machine: nothing here asks the kernel.
+#include <catch2/catch.hpp>
+
+#include "tests/proxy/cli/program.h"
+
+namespace ipvsproxy::cli {
+namespace {
+
+using Catch::Matchers::Contains;
+using Words = std::vector<std::string>;
+
+const Words& commands() {
+    static const Words all{"run",      "apply",   "diff",  "plan",
+                           "snapshot", "cleanup", "check", "version"};
+    return all;
+}
+
+/// Every long option that a help text names, without duplicates.
+Words options_in(const std::string& help) {
+    Words found;
+    for (auto at = help.find("  -"); at != std::string::npos; at = help.find("  -", at + 1)) {
+        const auto end = help.find_first_of(" \n", at + 2);
+        const auto names = help.substr(at + 2, end - at - 2); // -o,--output
+        const auto dashes = names.find("--");
+        if (dashes != std::string::npos) found.push_back(names.substr(dashes));
+    }
+    return found;
+}
+
+TEST_CASE("an unknown command, flag or value fails with a message that names it") {
+    for (const auto& [words, named] : std::vector<std::pair<Words, std::string>>{
+             {{"dance"}, "dance"},
+             {{"apply", "--no-such-flag"}, "--no-such-flag"},
+             {{"plan", "-o", "xml"}, "xml"},
+             {{"apply", "-o", "yaml"}, "yaml"},
+             {{"apply", "--ipvs-sync-period", "soon", "-f", "x"}, "ipvs-sync-period"},
+             {{"completion", "csh"}, "csh"},
+             {{"help", "dance"}, "dance"},
+             {{}, "subcommand"}}) {
+        const auto result = call(words);
+        CAPTURE(words, result);
+        CHECK(result.status == 1);
+        CHECK(result.out.empty());
+        CHECK_THAT(result.err, Contains(named));
+    }
+}
+
+TEST_CASE("diff tells trouble with 2, for 1 is a difference") {
+    CHECK(call({"diff", "--no-such-flag"}).status == 2);
+    CHECK(call({"diff", "-o", "xml", "-f", "x"}).status == 2);
+    CHECK(call({"diff"}).status == 2);
+    CHECK(call({"diff", "-f", "-", "--snapshot", "/nonexistent/state"}).status == 2);
+    const auto broken = call({"diff", "-f", "-", "--snapshot", "/dev/null"});
+    CHECK(broken.status == 2);
+    CHECK_THAT(broken.err, Contains("snapshot /dev/null"));
+}
+
+TEST_CASE("a command that needs manifests says how to name them") {
+    for (const auto* const command : {"run", "apply", "diff", "plan"}) {
+        const auto result = call({command});
+        CAPTURE(result);
+        CHECK(result.status != 0);
+        CHECK_THAT(result.err, Contains("-f"));
+        CHECK(result.out.empty());
+    }
+}
+
+TEST_CASE("the help of each command names its options and costs nothing") {
+    for (const auto& command : commands()) {
+        const auto result = call({command, "--help"});
+        CAPTURE(command, result);
+        CHECK(result.status == 0);
+        CHECK(result.err.empty());
+        const bool input =
+            command == "run" || command == "apply" || command == "diff" || command == "plan";
+        const bool output = command != "run" && command != "cleanup";
+        CHECK((result.out.find("--filename") != std::string::npos) == input);
+        CHECK((result.out.find("--output") != std::string::npos) == output);
+        CHECK((result.out.find("--dry-run") != std::string::npos) == (command == "cleanup"));
+        CHECK((result.out.find("--snapshot") != std::string::npos) == (command == "diff"));
+        CHECK((result.out.find("--config ") != std::string::npos) == (command != "version"));
+        CHECK(call({"help", command}).out == result.out);
+    }
+}
+
+TEST_CASE("flags are read as kube-proxy reads them") {
+    // An underscore is a dash; -v takes its value after an equals sign; "=" alone is empty.
+    for (const auto& words : std::vector<Words>{{"--hostname_override=node-1"},
+                                                {"--hostname-override", "node-1"},
+                                                {"-v=4"},
+                                                {"--cluster_cidr="},
+                                                {"--ipvs_sync_period=30s"}}) {
+        auto all = words;
+        all.insert(all.begin(), {"plan", "-f", "-"});
+        const auto result = call(all);
+        CAPTURE(words, result);
+        CHECK(result.status == 0);
+    }
+    CHECK(call({"plan", "-f", "-", "--ipvs_sync_period=soon"}).status == 1);
+}
+
+TEST_CASE("completion scripts know every command and every flag") {
+    const Words shells{"bash", "zsh", "fish"};
+    for (const auto& shell : shells) {
+        const auto script = call({"completion", shell});
+        CAPTURE(shell, script.err);
+        REQUIRE(script.status == 0);
+        for (const auto& command : commands()) {
+            CHECK_THAT(script.out, Contains(command));
+            for (auto option : options_in(call({command, "--help"}).out)) {
+                if (shell == "fish") option.replace(0, 2, "-l ");
+                if (script.out.find(option) == std::string::npos)
+                    FAIL_CHECK(shell << " of " << command << " lacks " << option);
+            }
+        }
+        const bool installed =
+            kernel_test::run_command({"sh", "-c", "command -v " + shell}).status == 0;
+        if (!installed) continue;
+        const auto checked = kernel_test::run_command({shell, "-n"}, script.out);
+        CAPTURE(checked);
+        CHECK(checked.status == 0);
+        CHECK(checked.err.empty());
+    }
+}
+
+TEST_CASE("the completion of bash offers commands, and the flags of the command typed") {
+    const auto script = call({"completion", "bash"}).out;
+    const auto offer = [&](const std::string& words, int at) {
+        return kernel_test::must_run({"bash"}, script + "COMP_WORDS=(" + words +
+                                                   "); COMP_CWORD=" + std::to_string(at) +
+                                                   "; _ipvsproxy; echo \"${COMPREPLY[*]}\"\n");
+    };
+    CHECK(offer("ipvsproxy cl", 1) == "cleanup\n");
+    CHECK(offer("ipvsproxy cleanup --dry", 2) == "--dry-run\n");
+    CHECK(offer("ipvsproxy apply --dry", 2) == "\n");
+}
+
+TEST_CASE("a malformed Service is named with file, place and field; the others stand") {
+    const std::string good = "apiVersion: v1\nkind: Service\nmetadata: {name: good}\n"
+                             "spec:\n  clusterIP: 10.96.0.1\n  ports: [{port: 80}]\n";
+    const std::string bad = "---\napiVersion: v1\nkind: Service\nmetadata: {name: bad}\n"
+                            "spec:\n  clusterIP: 10.96.0.2\n  ports:\n  - port: 700000\n";
+    const auto result = call({"plan", "-f", "-"}, good + bad);
+    CAPTURE(result);
+    CHECK(result.status == 1);
+    CHECK_THAT(result.out, Contains("10.96.0.1:80"));
+    CHECK(result.out.find("10.96.0.2") == std::string::npos);
+    CHECK_THAT(result.err, Contains("ports[0].port"));
+    const auto again = result.err.find("ports[0].port", result.err.find("ports[0].port") + 1);
+    CHECK(again == std::string::npos);
+}
+
+} // namespace
+} // namespace ipvsproxy::cli
