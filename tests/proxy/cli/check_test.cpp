@@ -10,6 +10,7 @@
 #include "proxy/cli/kernel_signs.h"
 #include "proxy/cli/preflight.h"
 #include "proxy/cli/rehearsal.h"
+#include "proxy/iptables/tool.h"
 #include "proxy/plan/sets.h"
 #include "tests/kernel/namespace.h"
 
@@ -323,6 +324,22 @@ TEST_CASE("check finds what stands in the way, and says so in JSON too", "[cli][
     CHECK_THAT(out, Contains("\"findings\"") && Contains("192.0.2.1:80/TCP") &&
                         Contains("\"verdict\": \"warn\""));
     CHECK(table.services().size() == 1);
+}
+
+TEST_CASE("Tables of nf_tables are told by family and name, and the rehearsal knows that variant",
+          "[cli][check][.nft]") {
+    const kernel_test::Namespace own;
+    const auto rehearsal = rehearse({true, true}, iptables::Backend::nft, "rr");
+    CHECK(rehearsal.error.empty());
+    for (const auto& trial : rehearsal.trials) {
+        INFO(trial.subject);
+        CHECK(trial.refusal.empty());
+    }
+    CHECK(nft_tables().empty());
+    REQUIRE(iptables::run_tool({"iptables-nft", "-t", "nat", "-N", "OTHERS"}, {}).status == 0);
+    CHECK(nft_tables() == std::vector<std::string>{"ip nat"});
+    REQUIRE(iptables::run_tool({"ip6tables-nft", "-t", "nat", "-N", "OTHERS"}, {}).status == 0);
+    CHECK(nft_tables() == std::vector<std::string>{"ip nat", "ip6 nat"});
 }
 
 TEST_CASE("The signs of a node are read where there are none", "[cli][check]") {
