@@ -194,8 +194,9 @@ private:
         const bool lost = failed(Part::services) || outcome_.ipvs.unknown;
         for (const auto& [key, spec] : outcome_.leaving) {
             const bool refused =
-                std::ranges::any_of(outcome_.ipvs.destinations,
-                                    [&](const auto& refusal) { return refusal.key == key; });
+                std::ranges::any_of(outcome_.ipvs.destinations, [&key = key](const auto& refusal) {
+                    return refusal.key == key;
+                });
             if (!refused && !lost) state_.destinations().observe(key, spec);
             state_.destinations().hold(key, drains_.put_off(key, round_.now));
         }
