@@ -35,4 +35,7 @@ int cleanup(const Invocation& call);
 int check(const Invocation& call);
 int version(const Invocation& call);
 
+/// `ipvsproxy 0.1.0 (in place of kube-proxy v1.36.2)`
+std::string version_line();
+
 } // namespace ipvsproxy::cli

@@ -94,6 +94,7 @@ int dispatch(int argc, char** argv) {
         "ipvsproxy"};
     program.require_subcommand(1);
     program.set_help_all_flag("--help-all", "Print the help of all commands");
+    program.set_version_flag("--version", version_line(), "Print the version");
     Invocation call;
     std::map<const CLI::App*, const Command*> by_app;
     for (const auto& command : commands())
@@ -120,8 +121,9 @@ int dispatch(int argc, char** argv) {
         return exit_success;
     }
     const auto& command = *by_app.at(program.get_subcommands().front());
+    const auto entry = call.flags.is_on("version") ? version : command.entry; // as kube-proxy's
     try {
-        const int status = command.entry(call);
+        const int status = entry(call);
         std::cout.flush();
         return std::cout ? status : failed(command.name, "standard output cannot be written");
     } catch (const std::system_error& error) {

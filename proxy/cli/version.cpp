@@ -1,16 +1,22 @@
 // ipvsproxy version.
 #include <boost/json.hpp>
 #include <iostream>
+#include <string>
 
 #include "proxy/cli/command.h"
 #include "proxy/cli/version_data.h"
 
 namespace ipvsproxy::cli {
 
+std::string version_line() {
+    std::string line{"ipvsproxy "};
+    line.append(program_version).append(" (in place of kube-proxy ").append(kube_proxy_version);
+    return line += ')';
+}
+
 int version(const Invocation& call) {
     if (call.output == Output::text) {
-        std::cout << "ipvsproxy " << program_version << " (in place of kube-proxy "
-                  << kube_proxy_version << ")\n";
+        std::cout << version_line() << '\n';
         return exit_success;
     }
     const boost::json::object all{{"version", program_version},

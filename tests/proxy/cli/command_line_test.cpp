@@ -45,6 +45,17 @@ TEST_CASE("an unknown command, flag or value fails with a message that names it"
     }
 }
 
+TEST_CASE("--version is answered before anything else, with a command or without") {
+    const auto line = call({"version"}).out;
+    for (const Words& words : {Words{"--version"}, Words{"run", "--version"},
+                               Words{"diff", "--version=raw", "--config", "/nonexistent"}}) {
+        const auto result = call(words);
+        CAPTURE(words, result);
+        CHECK(result.status == 0);
+        CHECK(result.out == line);
+    }
+}
+
 TEST_CASE("diff tells trouble with 2, for 1 is a difference") {
     CHECK(call({"diff", "--no-such-flag"}).status == 2);
     CHECK(call({"diff", "-o", "xml", "-f", "x"}).status == 2);
