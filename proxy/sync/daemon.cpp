@@ -92,6 +92,7 @@ asio::awaitable<void> Daemon::run() {
     co_await adopt();
     while (!stopping_) {
         take_address_news();
+        co_await read_what_is_in_doubt();
         co_await audit();
         cluster_.derive();
         for (const auto& contest : cluster_.take_contests())
@@ -124,55 +125,50 @@ asio::awaitable<void> Daemon::adopt() {
 }
 
 asio::awaitable<bool> Daemon::read_everything() {
-    auto part = Part::device; // first: what is wanted depends on the interfaces
+    // First the device: what is wanted depends on the interfaces.
+    if (!co_await read({.part = Part::device})) co_return false;
+    cluster_.derive();
+    for (auto& portion :
+         cluster_.portions({Part::sets, Part::rules, Part::services, Part::destinations}))
+        if (!co_await read(std::move(portion))) co_return false;
+    co_return true;
+}
+
+/// @return at how many objects the kernel is otherwise than was believed; nothing when it could
+/// not be asked.
+asio::awaitable<std::optional<std::size_t>> Daemon::read(Portion portion) {
+    cluster_.fill(portion);
     std::string problem;
     try {
-        co_await read({.part = part});
-        cluster_.derive();
-        for (auto& portion :
-             cluster_.portions({Part::sets, Part::rules, Part::services, Part::destinations})) {
-            part = portion.part;
-            co_await read(std::move(portion));
+        const auto sight =
+            co_await in_lane(kernel_lane_, [this, &portion] { return look(kernel_, portion); });
+        if (const auto* device = std::get_if<DeviceState>(&sight.seen)) {
+            elsewhere_ = {device->elsewhere.begin(), device->elsewhere.end()};
+            cluster_.set_interfaces(device->elsewhere);
         }
         failures_ = 0;
-        co_return true;
+        co_return observe(cluster_.state(), sight);
     } catch (const std::exception& error) {
         problem = error.what();
     }
-    cannot_read(part, problem);
-    co_return false;
-}
-
-/// @return at how many objects the kernel is otherwise than was believed.
-asio::awaitable<std::size_t> Daemon::read(Portion portion) {
-    cluster_.fill(portion);
-    const auto sight =
-        co_await in_lane(kernel_lane_, [this, &portion] { return look(kernel_, portion); });
-    if (const auto* device = std::get_if<DeviceState>(&sight.seen)) {
-        elsewhere_ = {device->elsewhere.begin(), device->elsewhere.end()};
-        cluster_.set_interfaces(device->elsewhere);
-    }
-    co_return observe(cluster_.state(), sight);
-}
-
-void Daemon::cannot_read(Part part, const std::string& reason) {
     ++failures_;
-    observer_.unreadable(part, reason);
+    observer_.unreadable(portion.part, problem);
+    co_return std::nullopt;
 }
 
-/// Reads what is in doubt now, and the next portion of the whole when its time has come.
-asio::awaitable<void> Daemon::audit() {
+/// At once, before a round is decided from it. What cannot be read stays in doubt.
+asio::awaitable<void> Daemon::read_what_is_in_doubt() {
     while (!urgent_audit_.empty() && !stopping_) {
         auto portion = urgent_audit_.front();
         urgent_audit_.pop_front();
         if (!co_await look_at(std::move(portion))) break;
     }
-    co_await audit_what_is_due();
 }
 
-/// A portion that is late does not put off the others: the whole is read within the period even
+/// Reads the portions of the whole whose time has come. One that is late does not put off the
+/// others: the whole is read within the period even
 /// where rounds are many. At most all of them at once.
-asio::awaitable<void> Daemon::audit_what_is_due() {
+asio::awaitable<void> Daemon::audit() {
     const auto now = Clock::now();
     while (now >= next_audit_ && !stopping_) {
         auto portion = std::move(audit_.front());
@@ -193,21 +189,17 @@ asio::awaitable<void> Daemon::audit_what_is_due() {
 
 asio::awaitable<bool> Daemon::look_at(Portion portion) {
     const auto part = portion.part;
-    std::string problem;
-    try {
-        const auto drift = co_await read(std::move(portion));
-        failures_ = 0;
-        if (drift == 0) co_return true;
+    const auto drift = co_await read(std::move(portion));
+    if (!drift) {
+        doubt({part}); // still unread: it stays in doubt
+        co_return false;
+    }
+    if (*drift > 0) {
         auto lines = plan::describe(cluster_.state().changes(Clock::now()), cluster_.state());
         std::erase_if(lines, [=](const plan::Line& line) { return !is_about(line, part); });
         observer_.drifted(part, lines);
-        co_return true;
-    } catch (const std::exception& error) {
-        problem = error.what();
     }
-    cannot_read(part, problem);
-    doubt({part}); // still unread: it stays in doubt
-    co_return false;
+    co_return true;
 }
 
 asio::awaitable<void> Daemon::round() {

@@ -64,11 +64,10 @@ public:
 private:
     boost::asio::awaitable<void> adopt();
     boost::asio::awaitable<bool> read_everything();
+    boost::asio::awaitable<void> read_what_is_in_doubt();
     boost::asio::awaitable<void> audit();
-    boost::asio::awaitable<void> audit_what_is_due();
     boost::asio::awaitable<bool> look_at(Portion portion);
-    boost::asio::awaitable<std::size_t> read(Portion portion);
-    void cannot_read(Part part, const std::string& reason);
+    boost::asio::awaitable<std::optional<std::size_t>> read(Portion portion);
     boost::asio::awaitable<void> round();
     boost::asio::awaitable<void> follow_addresses();
     bool gather_address_news();
