@@ -16,13 +16,18 @@ class JsonPosition final : public Position {
 public:
     explicit JsonPosition(bool counts) : counts_{counts} {}
     std::size_t line() const override {
-        return counts_ && at_ != nullptr ? lines_ + lines_to(at_) + 1 : seen_line_;
+        if (!counts_ || at_ == nullptr) return seen_line_;
+        count_to(at_);
+        return lines_ + 1;
     }
-    void begin(std::string_view chunk) { chunk_ = chunk; }
+    void begin(std::string_view chunk) {
+        chunk_ = chunk;
+        counted_to_ = chunk.data();
+    }
     void end() {
         if (!counts_) return;
         seen_line_ = line();
-        lines_ += lines_to(chunk_.data() + chunk_.size());
+        count_to(chunk_.data() + chunk_.size());
         at_ = nullptr;
     }
     /// A token that stands in the chunk, or in a buffer of the parser's: then its place is not
@@ -35,12 +40,15 @@ public:
     }
 
 private:
-    std::size_t lines_to(const char* end) const {
-        return static_cast<std::size_t>(std::count(chunk_.data(), end, '\n'));
+    /// Tokens are seen in their order, so that each byte is looked at once, however many ask.
+    void count_to(const char* end) const {
+        lines_ += static_cast<std::size_t>(std::count(counted_to_, end, '\n'));
+        counted_to_ = end;
     }
 
     bool counts_;
-    std::size_t lines_{}; ///< in the chunks before
+    mutable std::size_t lines_{}; ///< before counted_to_
+    mutable const char* counted_to_{};
     std::size_t seen_line_{};
     std::string_view chunk_{};
     const char* at_{}; ///< in the chunk; nothing when nothing was seen there yet

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <exception>
 #include <fstream>
+#include <malloc.h>
 #include <stdexcept>
 
 #include "proxy/cli/command.h"
@@ -32,11 +33,22 @@ struct Run {
     Input& input;
     files::Watch& watch;
     sync::Daemon& daemon;
+    bool begun{}; ///< every input has been read once
 };
+
+/// What a file asks for is not known before it can be read; until then the node stays as it is.
+void begin_when_read(Run& run) {
+    if (run.begun) return;
+    const auto unread = run.input.source.unread();
+    run.begun = unread == 0;
+    if (run.begun) run.daemon.inputs_complete();
+    else log::error("Nothing is written until every input has been read", {{"unread", unread}});
+}
 
 /// Takes the files' changes into the store and rings. A burst of events is one change.
 void refresh(Run& run, const files::Changed& changed) {
     run.input.source.refresh(changed);
+    begin_when_read(run);
     if (run.input.store.take_node_changed())
         sync::take_node(run.daemon.cluster(), run.options, run.input.store);
     run.daemon.ring();
@@ -108,6 +120,7 @@ int run(const Invocation& call) {
     if (!options.write_config_to.empty()) return write_configuration(options);
     if (options.cleanup) return cleanup(call);
     if (options.init_only) return initialise(options);
+    mallopt(M_ARENA_MAX, 1); // two threads that take turns need no heap each
     const auto where = input_paths(call);
     files::Watch watch{where}; // before the files are read, so that no change is missed
     Input input{where};
@@ -140,7 +153,7 @@ int run(const Invocation& call) {
     asio::co_spawn(io, follow_signals(shared), fails);
     asio::co_spawn(io, follow_files(shared), fails);
     asio::co_spawn(io, look_from_time_to_time(shared), fails);
-    daemon.inputs_complete();
+    begin_when_read(shared);
     io.run();
     if (failure) std::rethrow_exception(failure);
     return exit_success;

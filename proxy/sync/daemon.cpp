@@ -8,6 +8,7 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <malloc.h>
 #include <type_traits>
 #include <utility>
 
@@ -49,6 +50,7 @@ bool is_about(const plan::Line& line, Part part) {
 }
 
 constexpr std::chrono::seconds longest_pause{30};
+constexpr std::size_t many_changes = 10000;
 
 std::chrono::seconds pause_after(std::uint32_t failures) {
     return std::min(longest_pause,
@@ -68,7 +70,7 @@ void Daemon::ring() {
 }
 
 void Daemon::inputs_complete() {
-    complete_ = true;
+    if (std::exchange(complete_, true)) return;
     bell_.ring();
 }
 
@@ -98,6 +100,8 @@ asio::awaitable<void> Daemon::run() {
         for (const auto& contest : cluster_.take_contests())
             observer_.contested(contest);
         co_await round();
+        // A cold start holds every change once more; what comes later does not need that much.
+        if (std::exchange(was_large_, false)) malloc_trim(0);
         if (stopping_) break;
         co_await bell_.wait(next_wake(Clock::now()));
         // What follows a round waits for its minimum distance; the first change after a quiet time
@@ -213,6 +217,7 @@ asio::awaitable<void> Daemon::round() {
     const auto end = Clock::now();
     not_before_ = end + pace_.minimum;
     observer_.settled(work, report, end - begin);
+    was_large_ = report.changes >= many_changes;
 }
 
 void Daemon::doubt(const std::set<Part>& parts) {

@@ -86,6 +86,7 @@ private:
     Observer& observer_;
     Bell bell_;
     bool complete_{}, stopping_{};
+    bool was_large_{}; ///< the last round had many changes
     bool following_{}; ///< the interfaces' events
     boost::asio::cancellation_signal end_of_following_;
     std::vector<AddressEvent> news_;
