@@ -93,14 +93,21 @@ SocketOptionReader::count_all(std::size_t asked) {
     if (const int error = get(IP_VS_SO_GET_INFO, buffer_)) fail(error, "IP_VS_SO_GET_INFO");
     const std::size_t all = netlink::structure<ip_vs_getinfo>(buffer_)->num_services;
     if (all > asked * single_read_cost) return {};
+    // One entry more than there should be: if it is used, somebody has added virtual servers since
+    // they were counted, and the kernel has left out as many.
+    const std::size_t offered = all + 1;
     ip_vs_get_services request;
     std::memset(&request, 0, sizeof request);
-    request.num_services = static_cast<unsigned>(all);
-    buffer_.assign(sizeof request + all * sizeof(ip_vs_service_entry), 0);
+    request.num_services = static_cast<unsigned>(offered);
+    buffer_.assign(sizeof request + offered * sizeof(ip_vs_service_entry), 0);
     std::memcpy(buffer_.data(), &request, sizeof request);
     if (const int error = get(IP_VS_SO_GET_SERVICES, buffer_)) fail(error, "IP_VS_SO_GET_SERVICES");
+    const auto table = netlink::Bytes{buffer_}.subspan(sizeof request);
+    const auto last =
+        netlink::structure<ip_vs_service_entry>(table.subspan(all * sizeof(ip_vs_service_entry)));
+    if (last->protocol != 0 || last->fwmark != 0) return {};
     std::map<ServiceKey, std::uint32_t> counts;
-    decode_service_entries(netlink::Bytes{buffer_}.subspan(sizeof request), counts);
+    decode_service_entries(table, counts);
     return counts;
 }
 
