@@ -273,7 +273,7 @@ TEST_CASE("killed fifty times at any moment it converges, and no ready real serv
     ipvs::KernelTable table;
     Chance chance{7};
     std::size_t looks = 0, lives_that_wrote = 0;
-    std::size_t usual_ms = 0; // until a life has written its first
+    std::size_t usual_ms = 0; // of a life
     auto before = table.services();
     for (std::uint32_t life = 1; life <= 50; ++life) {
         CAPTURE(life);
@@ -296,12 +296,15 @@ TEST_CASE("killed fifty times at any moment it converges, and no ready real serv
         REQUIRE(harm == std::vector<std::string>{});
         REQUIRE(WIFSIGNALED(status)); // it had not ended by itself
         auto after = table.services();
-        if (after != before) ++lives_that_wrote;
+        const bool wrote = after != before;
+        if (wrote) ++lives_that_wrote;
+        // About half of them live long enough to write, however busy the machine is.
+        usual_ms = wrote ? usual_ms - usual_ms / 4 + 1 : usual_ms + usual_ms / 3 + 1;
         before = std::move(after);
     }
     CAPTURE(looks, lives_that_wrote, usual_ms);
     CHECK(looks > 100);
-    CHECK(lives_that_wrote > 5);
+    CHECK(lives_that_wrote > 10);
 
     RealNode last;
     const auto objects = objects_of(99);

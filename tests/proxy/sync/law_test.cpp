@@ -38,7 +38,7 @@ template <class Container> void move_some(Container& from, Container& to, std::s
 class WatchedIpvs : public ipvs::Table {
 public:
     WatchedIpvs(ipvs::MemoryTable& held, Life& life) : held_{held}, life_{life} {}
-    const Cluster* cluster{}; ///< says what is wanted
+    Cluster* cluster{}; ///< says what is wanted
     std::vector<std::string> harm;
 
     ipvs::Services services() override { return held_.services(); }
@@ -67,7 +67,7 @@ public:
 private:
     void watch(const ipvs::TableChanges& changes) {
         if (cluster == nullptr) return;
-        const auto& state = const_cast<Cluster*>(cluster)->state();
+        const auto& state = cluster->state();
         for (const auto& key : changes.services.remove)
             if (state.services().wanted(key) != nullptr) harm.push_back("- " + key.text());
         for (const auto& key : changes.destinations.remove)

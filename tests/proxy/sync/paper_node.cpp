@@ -168,6 +168,7 @@ std::vector<std::string> differing_lines(const std::string& one, const std::stri
     std::vector<std::string> found;
     std::vector<std::string> some;
     std::ranges::set_difference(here, there, std::back_inserter(some));
+    found.reserve(here.size() + there.size());
     for (const auto& line : some)
         found.push_back("+ " + line);
     some.clear();
