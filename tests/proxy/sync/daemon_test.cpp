@@ -351,6 +351,21 @@ TEST_CASE("P-270 the first change after a quiet time is written at once, a burst
     CHECK(loop.node.tables.text() == loop.node.wanted());
 }
 
+TEST_CASE("P-273 what is healed or tried again waits for the minimum too", "[sync]") {
+    constexpr auto minimum = 40ms;
+    Loop loop{{minimum, 2ms}};
+    fill(loop.node);
+    loop.told.on_settled = [&] {
+        if (loop.told.reports.size() == 2) return loop.stop();
+        loop.node.tables.ipvs.drop(plan::key("10.96.0.10:80/TCP"));
+    };
+    loop.daemon().inputs_complete();
+    loop.run();
+    REQUIRE(loop.told.drifts.size() == 1);
+    CHECK(loop.told.settled_at[1] - loop.told.settled_at[0] >= minimum);
+    CHECK(loop.node.tables.text() == loop.node.wanted());
+}
+
 TEST_CASE("a table that cannot be read at the start is named, and nothing is written", "[sync]") {
     struct Breaking {
         Part part{};

@@ -128,7 +128,8 @@ void only_about(const std::vector<std::string>& lines, const std::string& needle
 
 } // namespace
 
-TEST_CASE("a refused change is told once, holds up no other and heals when it is taken", "[sync]") {
+TEST_CASE("P-272 D-04 a refused change is told once, holds up no other and heals when it is taken",
+          "[sync]") {
     for (const auto& fault : faults) {
         DYNAMIC_SECTION(fault.name) {
             PaperNode node;
