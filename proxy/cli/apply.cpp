@@ -73,15 +73,16 @@ void print_json(const Result& result) {
 
 int apply(const Invocation& call) {
     const auto options = complete_options(call);
-    Input input{input_paths(call)};
+    run::Input input{input_paths(call)};
     if (const auto broken = input.source.unread(); broken > 0) // its Services would be removed
         throw std::runtime_error{std::to_string(broken) + (broken == 1 ? " input" : " inputs") +
                                  " could not be read; nothing was written"};
-    const auto kernel = open_kernel(options);
+    const auto kernel = sync::open_kernel(options);
     const auto switches = sync::prepare(*kernel, options);
     auto& tables = kernel->tables();
     const auto before = sync::snapshot(tables);
-    const auto cluster = make_cluster(options, input.store, kernel.get(), before.device.elsewhere);
+    const auto cluster =
+        sync::make_cluster(options, input.store, kernel.get(), before.device.elsewhere);
     cluster->state().observe(before);
     auto result = reconcile(*cluster, tables);
     result.changes += switches;

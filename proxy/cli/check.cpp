@@ -118,7 +118,7 @@ NodeFindings look(const config::Options& options) {
     if (!scheduler.empty()) node.scheduler = scheduler;
     node.exclude_cidrs = options.parsed.exclude_cidrs;
     node.cluster_cidrs = options.parsed.cluster_cidrs;
-    read_tables(node, wanted_backend(options));
+    read_tables(node, sync::wanted_backend(options));
     auto rehearsal = rehearse(node.families, node.backend.backend, node.scheduler);
     node.trials = std::move(rehearsal.trials);
     node.trials_error = std::move(rehearsal.error);

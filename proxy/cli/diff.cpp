@@ -83,16 +83,17 @@ void add_switches(std::vector<plan::Line>& lines, const std::vector<sync::Switch
 
 int diff(const Invocation& call) {
     const auto options = complete_options(call);
-    Input input{input_paths(call)};
+    run::Input input{input_paths(call)};
     std::unique_ptr<sync::RealKernel> kernel;
     plan::NodeSnapshot seen;
     if (call.snapshot_file.empty()) {
-        kernel = open_kernel(options);
+        kernel = sync::open_kernel(options);
         seen = sync::snapshot(kernel->tables());
     } else {
         seen = read_snapshot(call.snapshot_file);
     }
-    const auto cluster = make_cluster(options, input.store, kernel.get(), seen.device.elsewhere);
+    const auto cluster =
+        sync::make_cluster(options, input.store, kernel.get(), seen.device.elsewhere);
     cluster->state().observe(seen);
     auto changes = cluster->state().changes();
     // What keeps its connections while it leaves is no difference once its weight is 0.

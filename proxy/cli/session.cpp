@@ -22,41 +22,7 @@ log::Settings log_settings(const config::Options& options) {
     return settings;
 }
 
-/// FNV-1a: the same on every machine and in every release.
-std::uint64_t salt(std::string_view node_name) {
-    std::uint64_t hash = 14695981039346656037U;
-    for (const char c : node_name)
-        hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211U;
-    return hash;
-}
-
-void say(const files::Message& message) {
-    switch (message.severity) {
-    case files::Severity::note:
-        log::info(message.text);
-        break;
-    case files::Severity::warning:
-        log::warning(message.text);
-        break;
-    case files::Severity::error:
-        log::error(message.text);
-        break;
-    }
-}
-
 } // namespace
-
-std::optional<iptables::Backend> wanted_backend(const config::Options& options) {
-    switch (options.iptables_backend) {
-    case config::IptablesBackend::automatic:
-        return std::nullopt;
-    case config::IptablesBackend::legacy:
-        return iptables::Backend::legacy;
-    case config::IptablesBackend::nft:
-        return iptables::Backend::nft;
-    }
-    return std::nullopt;
-}
 
 config::Options complete_options(const Invocation& call) {
     auto options = config::complete(call.flags);
@@ -72,32 +38,6 @@ files::Where input_paths(const Invocation& call) {
         throw std::runtime_error{
             "no input: name files or folders of manifests with -f, or - for standard input"};
     return {call.files, call.recursive};
-}
-
-Input::Input(files::Where where) : source{std::move(where), store, say} {
-    source.read_all();
-}
-
-std::unique_ptr<sync::RealKernel> open_kernel(const config::Options& options) {
-    KernelSysctls sysctls;
-    return std::make_unique<sync::RealKernel>(sync::supported_families(sysctls),
-                                              wanted_backend(options), salt(options.node_name));
-}
-
-std::unique_ptr<sync::Cluster> make_cluster(const config::Options& options, model::Store& store,
-                                            sync::RealKernel* kernel,
-                                            std::span<const InterfaceAddress> elsewhere,
-                                            sync::Complaints complaints) {
-    PerFamily<bool> enabled{true, true}, random_fully{true, true};
-    if (kernel != nullptr)
-        for (const auto family : families) {
-            const auto* tables = kernel->tables().rules[family];
-            enabled[family] = tables != nullptr;
-            random_fully[family] = tables != nullptr && tables->random_fully();
-        }
-    auto cluster = sync::make_cluster(options, store, enabled, random_fully, elsewhere, complaints);
-    cluster->derive();
-    return cluster;
 }
 
 void warn_contests(sync::Cluster& cluster) {

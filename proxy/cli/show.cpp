@@ -24,9 +24,10 @@ void print(const plan::NodeSnapshot& state, Output output) {
 
 int plan(const Invocation& call) {
     const auto options = complete_options(call);
-    Input input{input_paths(call)};
+    run::Input input{input_paths(call)};
     KernelDevice device{std::string{sync::device_name}};
-    const auto cluster = make_cluster(options, input.store, nullptr, device.snapshot().elsewhere);
+    const auto cluster =
+        sync::make_cluster(options, input.store, nullptr, device.snapshot().elsewhere);
     warn_contests(*cluster);
     print(cluster->state().desired(), call.output);
     return input.source.in_error() == 0 ? exit_success : exit_failure;
@@ -34,7 +35,7 @@ int plan(const Invocation& call) {
 
 int snapshot(const Invocation& call) {
     const auto options = complete_options(call);
-    const auto kernel = open_kernel(options);
+    const auto kernel = sync::open_kernel(options);
     print(sync::snapshot(kernel->tables()), call.output);
     return exit_success;
 }

@@ -30,7 +30,10 @@ std::string RefusedObject::text() const {
 
 Cluster::Cluster(model::Store& store, plan::Settings settings, plan::NodeFacts facts)
     : facts_{std::move(facts)}, store_{store}, state_{std::move(settings)},
-      drains_{state_.settings().drain_limit} {}
+      drains_{state_.settings().drain_limit} {
+    for (const auto& [service, object] : store_.services()) // that were seen by another before
+        to_derive_.insert(service);
+}
 
 void Cluster::set_node(model::Symbol name, model::Symbol zone, const PerFamily<Address>& ip) {
     if (facts_.name == name && facts_.zone == zone && facts_.ip == ip) return;

@@ -159,6 +159,14 @@ void complain(const std::string& complaint, Complaints how) {
     else log::verbose(1, message, {{"err", complaint}});
 }
 
+/// FNV-1a: the same on every machine and in every release.
+std::uint64_t salt(std::string_view node_name) {
+    std::uint64_t hash = 14695981039346656037U;
+    for (const char c : node_name)
+        hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211U;
+    return hash;
+}
+
 } // namespace
 
 std::unique_ptr<Cluster> make_cluster(const config::Options& options, model::Store& store,
@@ -185,6 +193,40 @@ std::unique_ptr<Cluster> make_cluster(const config::Options& options, model::Sto
     facts.ip = ips.ip;
     plan::take_interfaces(facts, settings, elsewhere);
     return std::make_unique<Cluster>(store, std::move(settings), std::move(facts));
+}
+
+std::unique_ptr<Cluster> make_cluster(const config::Options& options, model::Store& store,
+                                      RealKernel* kernel,
+                                      std::span<const InterfaceAddress> elsewhere,
+                                      Complaints complaints) {
+    PerFamily<bool> enabled{true, true}, random_fully{true, true};
+    if (kernel != nullptr)
+        for (const auto family : families) {
+            const auto* tables = kernel->tables().rules[family];
+            enabled[family] = tables != nullptr;
+            random_fully[family] = tables != nullptr && tables->random_fully();
+        }
+    auto cluster = make_cluster(options, store, enabled, random_fully, elsewhere, complaints);
+    cluster->derive();
+    return cluster;
+}
+
+std::optional<iptables::Backend> wanted_backend(const config::Options& options) {
+    switch (options.iptables_backend) {
+    case config::IptablesBackend::automatic:
+        return std::nullopt;
+    case config::IptablesBackend::legacy:
+        return iptables::Backend::legacy;
+    case config::IptablesBackend::nft:
+        return iptables::Backend::nft;
+    }
+    return std::nullopt;
+}
+
+std::unique_ptr<RealKernel> open_kernel(const config::Options& options) {
+    KernelSysctls sysctls;
+    return std::make_unique<RealKernel>(supported_families(sysctls), wanted_backend(options),
+                                        salt(options.node_name));
 }
 
 void take_node(Cluster& cluster, const config::Options& options, const model::Store& store) {

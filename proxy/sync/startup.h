@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -27,6 +28,19 @@ std::unique_ptr<Cluster> make_cluster(const config::Options& options, model::Sto
                                       const PerFamily<bool>& random_fully,
                                       std::span<const InterfaceAddress> elsewhere,
                                       Complaints complaints);
+
+/// The same on the families that `kernel` has, every wish derived. @param kernel null when there is
+/// none to ask: both families are taken to be there.
+std::unique_ptr<Cluster> make_cluster(const config::Options& options, model::Store& store,
+                                      RealKernel* kernel,
+                                      std::span<const InterfaceAddress> elsewhere,
+                                      Complaints complaints = Complaints::verbose);
+
+/// The iptables variant that the operator has set; nothing: look and choose.
+std::optional<iptables::Backend> wanted_backend(const config::Options& options);
+
+/// The tables of this namespace, opened as the options want them.
+std::unique_ptr<RealKernel> open_kernel(const config::Options& options);
 
 /// Takes over what may change of a Node while the process lives: the zone. Its addresses stay those
 /// seen at the start, as kube-proxy's do.

@@ -1,0 +1,52 @@
+// One life of the daemon: from settled options to the signal that ends it.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <exception>
+#include <memory>
+#include <optional>
+
+#include "netlink/address_events.h"
+#include "proxy/config/options.h"
+#include "proxy/run/signals.h"
+#include "proxy/run/source.h"
+#include "proxy/sync/daemon.h"
+#include "proxy/sync/log_observer.h"
+#include "proxy/sync/observers.h"
+#include "proxy/sync/real_kernel.h"
+
+namespace ipvsproxy::run {
+
+/// Puts the parts together and lets them run on the thread that calls live().
+class Life : private Listener {
+public:
+    /// Opens the kernel's tables and sets its switches. All that is passed in outlives it.
+    /// @throws std::exception when the node cannot be kept with these options.
+    Life(const config::Options& options, Source& source, Signals& signals);
+
+    /// Returns when a signal has asked for it; the kernel's state stays as it is.
+    /// @throws what ended it otherwise.
+    void live();
+
+private:
+    boost::asio::awaitable<void> begin();
+    boost::asio::awaitable<void> follow_signals();
+    void spawn(boost::asio::awaitable<void> part);
+    void end();
+    void changed() override;
+    void complete() override;
+
+    const config::Options& options_;
+    Source& source_;
+    Signals& signals_;
+    boost::asio::io_context io_{1};
+    std::unique_ptr<sync::RealKernel> kernel_;
+    AddressEvents events_; ///< heard before the interfaces are read, so that no change is missed
+    sync::LogObserver log_;
+    sync::Observers observers_;
+    std::unique_ptr<sync::Cluster> cluster_;
+    std::optional<sync::Daemon> daemon_; ///< as soon as the Node is known
+    std::exception_ptr failure_;
+};
+
+} // namespace ipvsproxy::run

@@ -1,0 +1,37 @@
+// Where the objects come from: manifests, or the API server.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+
+#include "proxy/model/store.h"
+
+namespace ipvsproxy::run {
+
+/// Is told, on the thread of the loop, what a source has put into its store.
+class Listener {
+public:
+    virtual ~Listener() = default;
+    /// Objects came, changed or went, the Node among them.
+    virtual void changed() = 0;
+    /// Services and EndpointSlices are all there; said once or more often. Until then nothing is
+    /// written.
+    virtual void complete() = 0;
+};
+
+/// Outlives the lives it feeds (life.h). Whatever goes wrong with its origin, the store keeps what
+/// it had: nothing goes because nobody can be asked.
+class Source {
+public:
+    virtual ~Source() = default;
+    virtual model::Store& store() = 0;
+    /// Brings the Node into the store, as far as it is to be had in time.
+    /// @throws std::exception when there is no going on without it.
+    virtual boost::asio::awaitable<void> find_node() = 0;
+    /// Keeps the store equal to its origin for as long as the life goes on; it is destroyed at its
+    /// end, wherever it waits. @param listener outlives it.
+    virtual boost::asio::awaitable<void> follow(Listener& listener) = 0;
+    /// Looks at everything again: somebody asked for it (SIGHUP).
+    virtual void read_again(Listener& listener) = 0;
+};
+
+} // namespace ipvsproxy::run
