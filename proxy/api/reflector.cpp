@@ -181,7 +181,8 @@ Meaning Reflector::ended(End end, const std::optional<ListEnd>& list_end, Moment
 }
 
 Meaning Reflector::page_ended(End end, const std::optional<ListEnd>& list_end, Moment now) {
-    if (end != End::whole || !list_end) {
+    const bool good = list_end && !list_end->resource_version.empty();
+    if (end != End::whole || !good) {
         if (end == End::whole || end == End::broken) begin_list();
         pause(now); // otherwise the same page again
         return Meaning::nothing;

@@ -408,6 +408,10 @@ TEST_CASE("a list that is no list is asked for anew", "[api]") {
         CHECK(play.pause() > 0s);
         CHECK(play.target() == "/api/v1/services?limit=500&resourceVersion=0");
     }
+    Play play;
+    play.paged();
+    CHECK(play.reflector.ended(End::whole, ListEnd{}, play.now) == Meaning::nothing);
+    CHECK_FALSE(play.reflector.complete());
 }
 
 TEST_CASE("a watch event that is no JSON leads to a list", "[api]") {
