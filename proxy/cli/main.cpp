@@ -65,10 +65,10 @@ CLI::App* add_command(CLI::App& program, const Command& command, Invocation& cal
     return app;
 }
 
-/// EPERM of the kernel's tables has one cause.
+/// EPERM of the kernel's tables has one cause. NET_RAW is for the tables of iptables.
 constexpr const char* rights_remedy =
-    "; CAP_NET_ADMIN is needed: run as root, or give the container "
-    "securityContext.capabilities.add: [NET_ADMIN]";
+    "; CAP_NET_ADMIN and CAP_NET_RAW are needed: run as root, or give the container "
+    "securityContext.capabilities.add: [NET_ADMIN, NET_RAW]";
 
 int failed(const std::string& command, const std::string& message) {
     std::cerr << "ipvsproxy " << command << ": " << message << '\n';

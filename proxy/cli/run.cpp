@@ -7,6 +7,7 @@
 #include "proxy/cli/command.h"
 #include "proxy/cli/session.h"
 #include "proxy/config/write.h"
+#include "proxy/iptables/legacy_tables.h"
 #include "proxy/log/log.h"
 #include "proxy/run/file_source.h"
 #include "proxy/run/life.h"
@@ -24,10 +25,21 @@ int write_configuration(const config::Options& options) {
     return exit_success;
 }
 
+/// The kernel loads by itself what is asked of it later, but for the legacy tables.
+void load_modules_of(sync::RealKernel& kernel) {
+    if (kernel.backend().backend != iptables::Backend::legacy) return;
+    for (const auto family : families) {
+        if (kernel.tables().rules[family] == nullptr) continue;
+        if (const auto remedy = iptables::load_legacy_modules(family); !remedy.empty())
+            throw std::runtime_error{"the legacy tables of iptables cannot be used: " + remedy};
+    }
+}
+
 /// --init-only: what needs more rights than the daemon itself.
 int initialise(const config::Options& options) {
     const auto kernel = sync::open_kernel(options);
     const auto switches = sync::prepare(*kernel, options);
+    load_modules_of(*kernel);
     log::info("The kernel is prepared", {{"switchesSet", switches}});
     return exit_success;
 }

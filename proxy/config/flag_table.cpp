@@ -132,7 +132,7 @@ constexpr std::array table{
          "--healthz-bind-address"},
     Flag{"hostname-override", "string", "", always, any, "The name of this node's Node object, if it is not the host's name"},
     Flag{"init-only", "bool", "false", always, truth,
-         "Do what needs full privileges (kernel switches, modules), and exit: CAP_NET_ADMIN suffices afterwards"},
+         "Do what needs full privileges (kernel switches, modules), and exit: CAP_NET_ADMIN and CAP_NET_RAW suffice afterwards"},
     Flag{"iptables-backend", "name", "auto", always, backend,
          "The iptables variant to write: legacy, nft, or auto for the one that the host uses"},
     Flag{"iptables-localhost-nodeports", "bool", "true", fallback, [](T t, C c) { return read(t, c.iptables.localhost_node_ports); },

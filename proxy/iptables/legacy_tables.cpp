@@ -48,6 +48,18 @@ std::string module_of(Family family, TableName table) {
     return (family == Family::v4 ? "iptable_" : "ip6table_") + std::string(name(table));
 }
 
+/// libiptc loads nothing, and the kernel nothing before ip_tables is there.
+/// @return what is left to do by hand; empty when nothing is.
+std::string load_modules(Family family, TableName table) {
+    std::string remedy;
+    for (const auto& module :
+         {std::string(family == Family::v4 ? "ip_tables" : "ip6_tables"), module_of(family, table)})
+        if (const auto failure = load_module(module))
+            remedy +=
+                (remedy.empty() ? "load module " : ", ") + module + " (" + failure.message() + ")";
+    return remedy;
+}
+
 /// Whether the table has to exist for these changes.
 bool adds(TableName table, const TableChanges& changes) {
     return std::ranges::any_of(changes.replace,
@@ -199,6 +211,14 @@ bool kernel_knows_random_fully(std::string_view release) noexcept {
     return std::pair(major, minor) >= std::pair(3U, 14U);
 }
 
+std::string load_legacy_modules(Family family) {
+    const auto existing = existing_tables(family);
+    std::string remedy;
+    for (const TableName table : {TableName::nat, TableName::filter})
+        if (!existing.contains(table)) remedy += load_modules(family, table);
+    return remedy;
+}
+
 LegacyTables::LegacyTables(Family family, std::string lock_file,
                            std::chrono::milliseconds lock_wait)
     : family_(family), lock_file_(std::move(lock_file)), lock_wait_(lock_wait) {
@@ -248,12 +268,7 @@ std::unique_ptr<LegacyHandle> LegacyTables::open(TableName table, std::error_cod
                                                  std::string& remedy) const {
     auto handle = LegacyHandle::open(family_, table, error);
     if (handle || !module_is_missing(error)) return handle;
-    // libiptc loads nothing, and the kernel nothing before ip_tables is there.
-    for (const auto& module : {std::string(family_ == Family::v4 ? "ip_tables" : "ip6_tables"),
-                               module_of(family_, table)})
-        if (const auto failure = load_module(module))
-            remedy +=
-                (remedy.empty() ? "load module " : ", ") + module + " (" + failure.message() + ")";
+    remedy = load_modules(family_, table);
     return LegacyHandle::open(family_, table, error);
 }
 

@@ -40,6 +40,11 @@ private:
     bool random_fully_;
 };
 
+/// Loads the modules of the tables nat and filter where these do not exist yet. Needs
+/// CAP_SYS_MODULE, which writing the rules later does not.
+/// @return what is left to do by hand; empty when nothing is.
+std::string load_legacy_modules(Family family);
+
 /// Whether a kernel of this release ("6.1.0-56-cloud-amd64") can pick SNAT ports fully at random:
 /// NF_NAT_RANGE_PROTO_RANDOM_FULLY came with Linux 3.14. True for what is no release.
 bool kernel_knows_random_fully(std::string_view release) noexcept;

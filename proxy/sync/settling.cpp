@@ -221,7 +221,10 @@ private:
 
 std::string remedy(Part part, const std::error_code& error) {
     if (error == std::errc::operation_not_permitted || error == std::errc::permission_denied)
-        return "the process needs CAP_NET_ADMIN in this network namespace";
+        // The tools and libraries of iptables ask through raw sockets.
+        return part == Part::rules
+                   ? "the process needs CAP_NET_ADMIN and CAP_NET_RAW in this network namespace"
+                   : "the process needs CAP_NET_ADMIN in this network namespace";
     if (error == std::errc::not_enough_memory || error == std::errc::no_buffer_space)
         return "the kernel is short of memory; tried again later";
     if (part == Part::services && error == std::errc::no_such_file_or_directory)

@@ -143,6 +143,8 @@ TEST_CASE("P-272 D-04 a refused change is told once, holds up no other and heals
             CHECK(report.refused[0].object == fault.object);
             CHECK(report.refused[0].cause.find("ermitted") != std::string::npos);
             CHECK(report.refused[0].remedy.find("CAP_NET_ADMIN") != std::string::npos);
+            const bool of_rules = fault.object.find("tables table ") != std::string::npos;
+            CHECK((report.refused[0].remedy.find("CAP_NET_RAW") != std::string::npos) == of_rules);
             CHECK(report.held);
             const auto wrong = differing_lines(node.tables.text(), node.wanted());
             CHECK_FALSE(wrong.empty());
