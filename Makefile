@@ -1,6 +1,6 @@
 # How to build and test ipvsproxy; `make help` lists the targets. Meson does the building.
 .DEFAULT_GOAL := build
-.PHONY: help deps build check demo bench fuzz lint clean
+.PHONY: help deps build check demo bench fuzz lint deb clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -25,6 +25,9 @@ fuzz: deps ## a minute of libFuzzer for each decoder (FUZZ_SECONDS=60)
 
 lint: deps ## clang-format, the include graph, clang-tidy on every source (or on TIDY="FILE ...")
 	@TIDY="$(TIDY)" tests/check format structure tidy
+
+deb: ## the Debian package, in build/deb
+	@manifests/debian/build build/deb
 
 clean: ## remove all build folders
 	rm -rf build build-asan build-ubsan build-tsan build-fuzz
