@@ -7,6 +7,7 @@
 
 #include "proxy/cli/snapshot_format.h"
 #include "proxy/config/flags.h"
+#include "proxy/config/options.h"
 
 namespace ipvsproxy::cli {
 
@@ -34,6 +35,14 @@ int snapshot(const Invocation& call);
 int cleanup(const Invocation& call);
 int check(const Invocation& call);
 int version(const Invocation& call);
+
+/// The program under kube-proxy's name, or without a command: its command line, its texts and its
+/// exit codes. Catches what run() throws.
+/// @param name of the program, for the usage. @param words what stands behind it.
+int kube_proxy(const std::string& name, const std::vector<std::string>& words);
+
+/// The daemon, or what its flags ask for in its place (--write-config-to, --cleanup, --init-only).
+int run(const config::Options& options, const Invocation& call);
 
 /// `ipvsproxy 0.1.0 (in place of kube-proxy v1.36.2)`
 std::string version_line();

@@ -37,7 +37,7 @@ bool is_proxy(const fs::path& process, const std::string& name) {
     if (name == "kube-proxy") return true;
     if (name != "ipvsproxy") return false;
     const auto words = command_line(process);
-    return words.size() > 1 && words[1] == "run";
+    return words.size() < 2 || words[1] == "run" || words[1].starts_with('-');
 }
 
 } // namespace

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <iostream>
 #include <map>
-#include <system_error>
 
 #include "proxy/cli/command.h"
 #include "proxy/cli/completion.h"
+#include "proxy/cli/failure.h"
 #include "proxy/config/flags.h"
 
 namespace ipvsproxy::cli {
@@ -65,11 +65,6 @@ CLI::App* add_command(CLI::App& program, const Command& command, Invocation& cal
     return app;
 }
 
-/// EPERM of the kernel's tables has one cause. NET_RAW is for the tables of iptables.
-constexpr const char* rights_remedy =
-    "; CAP_NET_ADMIN and CAP_NET_RAW are needed: run as root, or give the container "
-    "securityContext.capabilities.add: [NET_ADMIN, NET_RAW]";
-
 int failed(const std::string& command, const std::string& message) {
     std::cerr << "ipvsproxy " << command << ": " << message << '\n';
     return command == "diff" ? exit_trouble : exit_failure;
@@ -126,22 +121,37 @@ int dispatch(int argc, char** argv) {
         const int status = entry(call);
         std::cout.flush();
         return std::cout ? status : failed(command.name, "standard output cannot be written");
-    } catch (const std::system_error& error) {
-        const bool forbidden = error.code() == std::errc::operation_not_permitted;
-        return failed(command.name, error.what() + std::string{forbidden ? rights_remedy : ""});
     } catch (const std::exception& error) {
-        return failed(command.name, error.what());
+        return failed(command.name, words(error));
     }
+}
+
+/// The last part of the path by which the program was called.
+std::string called(std::string_view path) {
+    return std::string{path.substr(path.rfind('/') + 1)}; // npos + 1 is the start
+}
+
+/// By its name; or by a command line that names no command, only flags of the daemon.
+bool stands_for_kube_proxy(const std::string& name, const std::vector<std::string>& words) {
+    if (name == "kube-proxy" || words.empty()) return true;
+    const auto& first = words.front();
+    const bool about_program =
+        first == "-h" || first.starts_with("--help") || first.starts_with("--version");
+    return first.starts_with('-') && !about_program;
 }
 
 } // namespace
 } // namespace ipvsproxy::cli
 
 int main(int argc, char** argv) {
+    using namespace ipvsproxy::cli;
     try {
-        return ipvsproxy::cli::dispatch(argc, argv);
+        const std::vector<std::string> words{argv + std::min(argc, 1), argv + argc};
+        const auto name = called(argc > 0 ? argv[0] : "");
+        if (stands_for_kube_proxy(name, words)) return kube_proxy(name, words);
+        return dispatch(argc, argv);
     } catch (const std::exception& error) {
         std::cerr << "ipvsproxy: " << error.what() << '\n';
-        return ipvsproxy::cli::exit_failure;
+        return exit_failure;
     }
 }

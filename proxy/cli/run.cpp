@@ -2,6 +2,7 @@
 #include <cstring>
 #include <fstream>
 #include <malloc.h>
+#include <memory>
 #include <stdexcept>
 
 #include "proxy/cli/command.h"
@@ -44,20 +45,28 @@ int initialise(const config::Options& options) {
     return exit_success;
 }
 
+/// Where the objects come from.
+std::unique_ptr<run::Source> open_source(const Invocation& call) {
+    return std::make_unique<run::FileSource>(input_paths(call));
+}
+
 } // namespace
 
-int run(const Invocation& call) {
-    const auto options = complete_options(call);
+int run(const config::Options& options, const Invocation& call) {
     // In kube-proxy's order, where several are given.
     if (!options.write_config_to.empty()) return write_configuration(options);
     if (options.cleanup) return cleanup(call);
     if (options.init_only) return initialise(options);
     mallopt(M_ARENA_MAX, 1); // two threads that take turns need no heap each
-    run::FileSource source{input_paths(call)};
+    const auto source = open_source(call);
     run::Signals signals;
-    run::Life life{options, source, signals};
+    run::Life life{options, *source, signals};
     life.live();
     return exit_success;
+}
+
+int run(const Invocation& call) {
+    return run(daemon_options(call.flags), call);
 }
 
 } // namespace ipvsproxy::cli

@@ -2,24 +2,20 @@
 
 #include <stdexcept>
 
+#include "proxy/config/log_settings.h"
+#include "proxy/config/version.h"
 #include "proxy/log/log.h"
+#include "proxy/log/quote.h"
 #include "proxy/sync/log_observer.h"
 #include "proxy/sync/startup.h"
 
 namespace ipvsproxy::cli {
 namespace {
 
-log::Settings log_settings(const config::Options& options) {
-    const auto& logging = options.configuration.logging;
-    log::Settings settings;
-    const bool json = options.parsed.log_format == config::LogFormat::json;
-    settings.format = json ? log::Format::json : log::Format::text;
-    settings.verbosity = static_cast<int>(logging.verbosity);
-    settings.split_stream =
-        json ? logging.options.json.split_stream : logging.options.text.split_stream;
-    for (const auto& item : logging.vmodule)
-        settings.vmodule.push_back({item.file_pattern, static_cast<int>(item.verbosity)});
-    return settings;
+void set_up_log(const config::Options& options) {
+    log::configure(config::log_settings(options.configuration.logging));
+    for (const auto& warning : options.warnings)
+        log::warning(warning);
 }
 
 } // namespace
@@ -27,9 +23,18 @@ log::Settings log_settings(const config::Options& options) {
 config::Options complete_options(const Invocation& call) {
     auto options = config::complete(call.flags);
     if (!options) throw std::runtime_error{options.error().text};
-    log::configure(log_settings(*options));
-    for (const auto& warning : options->warnings)
-        log::warning(warning);
+    set_up_log(*options);
+    return *std::move(options);
+}
+
+config::Options daemon_options(const config::Flags& flags) {
+    auto options = config::merge(flags);
+    if (!options) throw std::runtime_error{options.error().text};
+    set_up_log(*options);
+    log::info("Version info", {{"version", config::git_version}});
+    for (const auto& [name, value] : config::flag_values(flags))
+        log::plain(1, "FLAG: --" + name + '=' + log::quoted(value));
+    if (const auto problem = config::judge(*options)) throw std::runtime_error{problem->text};
     return *std::move(options);
 }
 

@@ -13,6 +13,10 @@ namespace ipvsproxy::cli {
 /// @throws std::runtime_error with all that is wrong.
 config::Options complete_options(const Invocation& call);
 
+/// The same for the daemon, in kube-proxy's order: merged, logging set up, the version and (at a
+/// verbosity of 1) every flag logged, and only then validated.
+config::Options daemon_options(const config::Flags& flags);
+
 /// The paths of `-f`. @throws std::runtime_error when there are none.
 files::Where input_paths(const Invocation& call);
 

@@ -4,13 +4,15 @@
 #include <string>
 
 #include "proxy/cli/command.h"
-#include "proxy/cli/version_data.h"
+#include "proxy/config/version.h"
 
 namespace ipvsproxy::cli {
 
 std::string version_line() {
     std::string line{"ipvsproxy "};
-    line.append(program_version).append(" (in place of kube-proxy ").append(kube_proxy_version);
+    line.append(config::program_version)
+        .append(" (in place of kube-proxy ")
+        .append(config::kube_proxy_version);
     return line += ')';
 }
 
@@ -19,8 +21,8 @@ int version(const Invocation& call) {
         std::cout << version_line() << '\n';
         return exit_success;
     }
-    const boost::json::object all{{"version", program_version},
-                                  {"kubeProxyVersion", kube_proxy_version}};
+    const boost::json::object all{{"version", config::program_version},
+                                  {"kubeProxyVersion", config::kube_proxy_version}};
     std::cout << (call.output == Output::json ? json_text(all) : yaml_text(all));
     return exit_success;
 }

@@ -45,8 +45,10 @@ Configuration from_flags(const Flags& flags) {
     take_flags(flags, Scope::fallback, configuration);
     auto& healthz = configuration.healthz_bind_address;
     auto& metrics = configuration.metrics_bind_address;
-    healthz = with_port_flag(flags, "healthz-port", healthz, 10256);
-    metrics = with_port_flag(flags, "metrics-port", metrics, 10249);
+    if (!flags.has("write-config-to")) { // there kube-proxy looks at neither
+        healthz = with_port_flag(flags, "healthz-port", healthz, 10256);
+        metrics = with_port_flag(flags, "metrics-port", metrics, 10249);
+    }
     if (configuration.mode.empty()) configuration.mode = Configuration{}.mode;
     if (configuration.detect_local_mode.empty())
         configuration.detect_local_mode = Configuration{}.detect_local_mode;
@@ -97,8 +99,8 @@ void take_own(const Flags& flags, Options& options) {
 
 } // namespace
 
-Result<Options> complete(const Flags& flags, const std::optional<Loaded>& file,
-                         std::string_view host_name) {
+Result<Options> merge(const Flags& flags, const std::optional<Loaded>& file,
+                      std::string_view host_name) {
     Options options;
     auto& configuration = options.configuration;
     take_own(flags, options);
@@ -110,18 +112,10 @@ Result<Options> complete(const Flags& flags, const std::optional<Loaded>& file,
         options.warnings.push_back(std::move(warning));
     if (const auto problem = take_node_name(flags, host_name, options))
         return Problem{"failed complete: " + problem->text};
-
-    auto parsed = validate(configuration);
-    if (!parsed) return Problem{"failed validate: " + text(parsed.error())};
-    options.parsed = std::move(*parsed);
-    const bool runs = !options.cleanup && options.write_config_to.empty();
-    if (runs && configuration.mode != "ipvs")
-        return Problem{"failed validate: mode " + log::quoted(configuration.mode) +
-                       " is not for this proxy: it has ipvs only"};
     return options;
 }
 
-Result<Options> complete(const Flags& flags) {
+Result<Options> merge(const Flags& flags) {
     std::optional<Loaded> file;
     if (const auto path = flags.last("config"); !path.empty()) {
         auto loaded = load_file(path);
@@ -130,7 +124,35 @@ Result<Options> complete(const Flags& flags) {
     }
     utsname host{};
     uname(&host); // fails only for a bad pointer
-    return complete(flags, file, host.nodename);
+    return merge(flags, file, host.nodename);
+}
+
+std::optional<Problem> judge(Options& options) {
+    const auto& configuration = options.configuration;
+    auto parsed = validate(configuration);
+    if (!parsed) return Problem{"failed validate: " + text(parsed.error())};
+    options.parsed = std::move(*parsed);
+    const bool runs = !options.cleanup && options.write_config_to.empty();
+    if (runs && configuration.mode != "ipvs")
+        return Problem{"failed validate: mode " + log::quoted(configuration.mode) +
+                       " is not for this proxy, which has ipvs only: set mode (--proxy-mode) to "
+                       "ipvs, or run kube-proxy on this node"};
+    return std::nullopt;
+}
+
+Result<Options> complete(const Flags& flags, const std::optional<Loaded>& file,
+                         std::string_view host_name) {
+    auto options = merge(flags, file, host_name);
+    if (!options) return options;
+    if (auto problem = judge(*options)) return *std::move(problem);
+    return options;
+}
+
+Result<Options> complete(const Flags& flags) {
+    auto options = merge(flags);
+    if (!options) return options;
+    if (auto problem = judge(*options)) return *std::move(problem);
+    return options;
 }
 
 } // namespace ipvsproxy::config

@@ -1,8 +1,10 @@
 // Every flag: its name, kind, default, words, and where its value goes.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -17,8 +19,26 @@ enum class Scope : std::uint8_t {
     always,   ///< not a field of the file
 };
 
+/// What a flag is about, for the help; in its order.
+enum class Group : std::uint8_t {
+    task,
+    api,
+    serving,
+    traffic,
+    ipvs,
+    iptables,
+    conntrack,
+    logs,
+    process,
+};
+inline constexpr std::array groups{Group::task,      Group::api,  Group::serving,
+                                   Group::traffic,   Group::ipvs, Group::iptables,
+                                   Group::conntrack, Group::logs, Group::process};
+std::string_view name(Group group) noexcept;
+
 struct Flag {
     std::string_view name;
+    Group group;
     std::string_view type; ///< "bool" may stand without a value
     std::string_view standard;
     Scope scope;
@@ -29,6 +49,12 @@ struct Flag {
 };
 
 std::span<const Flag> flag_table() noexcept;
+/// Nothing when there is no flag of that name.
+const Flag* find_flag(std::string_view name) noexcept;
+
+/// Why `value` is none of the flag's, as Go's packages word it: `invalid argument "soon" for
+/// "--ipvs-sync-period" flag: time: invalid duration "soon"`. Empty when it is one.
+std::string refusal(const Flag& flag, std::string_view value);
 
 /// "pattern=N,pattern=N"; false when it is not of that form.
 bool read_vmodule(std::string_view text, std::vector<VmoduleItem>& items);

@@ -8,7 +8,6 @@
 
 #include "proxy/config/flag_table.h"
 #include "proxy/config/texts.h"
-#include "proxy/log/quote.h"
 
 namespace ipvsproxy::config {
 namespace {
@@ -49,13 +48,9 @@ bool Flags::is_on(std::string_view name) const {
 
 void add_flags(CLI::App& app, Flags& flags) {
     for (const auto& flag : flag_table()) {
-        auto* const option = add(app, flag, flags.given[std::string{flag.name}]);
-        option->check([&flag](const std::string& value) {
-            Configuration scratch;
-            if (flag.read(value, scratch)) return std::string{};
-            return "invalid argument " + log::quoted(value) + " for \"--" + std::string{flag.name} +
-                   "\" flag: not of type " + std::string{flag.type};
-        });
+        add(app, flag, flags.given[std::string{flag.name}])
+            ->check([&flag](const std::string& value) { return refusal(flag, value); })
+            ->group(std::string{name(flag.group)});
     }
 }
 

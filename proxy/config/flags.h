@@ -50,4 +50,11 @@ Result<Options> complete(const Flags& flags);
 Result<Options> complete(const Flags& flags, const std::optional<Loaded>& file,
                          std::string_view host_name);
 
+/// The two steps of complete(), for whoever has something to do between them, such as to set up the
+/// log. merge() leaves `parsed` as it is by default; judge() says what is wrong, or parses.
+Result<Options> merge(const Flags& flags);
+Result<Options> merge(const Flags& flags, const std::optional<Loaded>& file,
+                      std::string_view host_name);
+std::optional<Problem> judge(Options& options);
+
 } // namespace ipvsproxy::config

@@ -103,7 +103,8 @@ std::string text_line(const Record& record) {
                       parts.tm_min, parts.tm_sec, static_cast<long>(micros), record.pid);
     std::string line{header.data(), static_cast<std::size_t>(length)};
     line += base_name(record.where.file);
-    line += ':' + std::to_string(record.where.line) + "] " + quoted(record.message);
+    line += ':' + std::to_string(record.where.line) + "] ";
+    line += record.plain ? std::string{record.message} : quoted(record.message);
     for (const auto& [key, value] : record.fields) {
         line += ' ';
         line += key;

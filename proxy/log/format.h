@@ -20,6 +20,7 @@ struct Record {
     long pid{};
     Location where{"", 0};
     std::string_view message{};
+    bool plain{}; ///< in the text form the message is not quoted
     std::span<const Field> fields{};
 };
 

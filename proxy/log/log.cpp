@@ -67,12 +67,14 @@ Output& output() {
     return the_output;
 }
 
-void write(Level level, int verbosity, std::string_view message, Fields fields, Location where) {
+void write(Level level, int verbosity, std::string_view message, Fields fields, Location where,
+           bool plain = false) {
     output().write({.level = level,
                     .verbosity = verbosity,
                     .pid = getpid(),
                     .where = where,
                     .message = message,
+                    .plain = plain,
                     .fields = {fields.begin(), fields.size()}});
 }
 
@@ -92,6 +94,10 @@ void info(std::string_view message, Fields fields, Location where) {
 
 void verbose(int level, std::string_view message, Fields fields, Location where) {
     if (enabled(level, where)) write(Level::info, level, message, fields, where);
+}
+
+void plain(int level, std::string_view line, Location where) {
+    if (enabled(level, where)) write(Level::info, level, line, {}, where, true);
 }
 
 bool enabled(int level, Location where) {

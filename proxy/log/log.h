@@ -65,6 +65,9 @@ void info(std::string_view message, Fields fields = {}, Location where = Locatio
 /// Written when the verbosity, or a vmodule pattern for the file, is at least `level`.
 void verbose(int level, std::string_view message, Fields fields = {},
              Location where = Location::here());
+/// As verbose(), but in the text form the line stands as it is, without quotes: for lines that
+/// others look for, such as `FLAG: --name="value"`.
+void plain(int level, std::string_view line, Location where = Location::here());
 /// Whether verbose(level, …) would write: asked first where the fields are costly.
 bool enabled(int level, Location where = Location::here());
 

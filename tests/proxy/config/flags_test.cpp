@@ -152,6 +152,14 @@ TEST_CASE("P-252 the port flags complete addresses that have no port", "[config]
     CHECK_THROWS_AS(parse({"--healthz-bind-address=[fd00::4]"}), CLI::ValidationError);
 }
 
+TEST_CASE("with --write-config-to the port flags change nothing", "[config]") {
+    const auto c = completed({"--write-config-to=/w", "--healthz-port=0", "--metrics-port=0",
+                              "--metrics-bind-address=1.2.3.4:5"})
+                       .configuration;
+    CHECK(c.healthz_bind_address == "0.0.0.0:10256");
+    CHECK(c.metrics_bind_address == "1.2.3.4:5");
+}
+
 TEST_CASE("P-253 a file beats the flags, but for the logging ones", "[config]") {
     const auto from_file = file("ipvs: {scheduler: sh}\nlogging: {verbosity: 2, vmodule: "
                                 "[{filePattern: bar, verbosity: 3}]}\n");
@@ -254,7 +262,8 @@ TEST_CASE("an invalid configuration is refused with all that is wrong", "[config
 
 TEST_CASE("another proxy's mode is refused, unless nothing is to be proxied", "[config]") {
     CHECK(refusal({"--proxy-mode=iptables"}) ==
-          "failed validate: mode \"iptables\" is not for this proxy: it has ipvs only");
+          "failed validate: mode \"iptables\" is not for this proxy, which has ipvs only: set mode "
+          "(--proxy-mode) to ipvs, or run kube-proxy on this node");
     CHECK(refusal({"--proxy-mode=nftables"}) != "");
     CHECK(completed({"--proxy-mode=iptables", "--cleanup"}).cleanup);
     CHECK(completed({"--proxy-mode="}).configuration.mode == "ipvs");

@@ -1,0 +1,28 @@
+// kube-proxy's command line: flags, and nothing else.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "proxy/config/flags.h"
+
+namespace ipvsproxy::config {
+
+struct CommandLine {
+    Flags flags{};
+    bool help{};                         ///< -h, --help
+    std::vector<std::string> operands{}; ///< words that are no flags; kube-proxy takes none
+};
+
+/// Reads words as the flag package of Kubernetes' programs does (github.com/spf13/pflag):
+/// `--name=value`,
+/// `--name value` (not of a bool), `-v=4`, `-v 4`, `-v4`, `_` for `-` in a name, everything after
+/// `--` an operand. @return the first thing that is wrong, in its words: `unknown flag: --color`.
+Result<CommandLine> read_command_line(std::span<const std::string> words);
+
+/// What --help prints of the flags: by group, with types and defaults, in lines of at most
+/// `width` characters where words allow it.
+std::string flags_help(std::size_t width = 100);
+
+} // namespace ipvsproxy::config
