@@ -38,8 +38,9 @@ std::optional<std::uint64_t> number(const std::string& version) {
     return value;
 }
 
-/// A continue token may hold anything.
-std::string escaped(std::string_view text) {
+} // namespace
+
+std::string url_escaped(std::string_view text) {
     constexpr std::string_view digits = "0123456789ABCDEF";
     std::string out;
     for (const char c : text) {
@@ -52,8 +53,6 @@ std::string escaped(std::string_view text) {
     }
     return out;
 }
-
-} // namespace
 
 Reflector::Reflector(Resource resource, Pace pace, std::function<double()> chance)
     : resource_{std::move(resource)}, pace_{pace}, chance_{std::move(chance)},
@@ -81,12 +80,12 @@ Ask Reflector::next(Moment now) {
     case Phase::watching:
         return {Ask::Kind::watch,
                 target("watch=1&allowWatchBookmarks=true&resourceVersion=" + version_ + timeout()),
-                false};
+                false, pace_.silence};
     case Phase::probing:
         return {
             Ask::Kind::probe,
             target("limit=1&resourceVersion=" + version_ + "&resourceVersionMatch=NotOlderThan"),
-            false};
+            false, pace_.list_silence};
     }
     return next_of_list();
 }
@@ -95,7 +94,8 @@ Ask Reflector::next(Moment now) {
 /// than what is known. The server's cache answers those whole, so they are not paged.
 Ask Reflector::next_of_list() {
     const bool known = !latest_ && !version_.empty();
-    Ask ask{paged_ ? Ask::Kind::page : Ask::Kind::stream, {}, continue_.empty()};
+    Ask ask{
+        paged_ ? Ask::Kind::page : Ask::Kind::stream, {}, continue_.empty(), pace_.list_silence};
     const auto version = known ? "&resourceVersion=" + version_ : std::string{};
     if (!paged_) {
         ask.target = target("watch=1&allowWatchBookmarks=true&sendInitialEvents=true"
@@ -105,16 +105,12 @@ Ask Reflector::next_of_list() {
     }
     std::string parameters;
     if (!whole_ && !known) parameters = "limit=500";
-    if (!continue_.empty()) parameters += "&continue=" + escaped(continue_);
+    if (!continue_.empty()) parameters += "&continue=" + url_escaped(continue_);
     else if (known) parameters += version;
     else if (!latest_) parameters += "&resourceVersion=0";
     if (parameters.starts_with('&')) parameters.erase(0, 1);
     ask.target = target(std::move(parameters));
     return ask;
-}
-
-std::chrono::nanoseconds Reflector::silence() const noexcept {
-    return phase_ == Phase::watching ? pace_.silence : pace_.list_silence;
 }
 
 Meaning Reflector::take(const Decoded& one, Moment now) {
@@ -205,40 +201,51 @@ void Reflector::watch_ended(End end, Moment now) {
     else at_once(now);
 }
 
-void Reflector::refused(const Status& status, std::chrono::nanoseconds retry_after, Moment now) {
-    const bool listing = phase_ == Phase::listing;
+bool Reflector::refused(const Status& status, std::chrono::nanoseconds retry_after, Moment now) {
     if (is_expired(status)) return expired(now);
     if (is_too_large(status)) {
         list_latest();
-    } else if (is_about_the_question(status) && listing && !paged_) {
-        paged_ = true;
-        return at_once(now);
-    } else if (is_about_the_question(status) && listing && !continue_.empty()) {
-        list_whole();
-        return at_once(now);
-    } else if (is_about_the_question(status) && !listing) {
+        pause(now, retry_after);
+        return false;
+    }
+    const bool listing = phase_ == Phase::listing;
+    if (is_about_the_question(status)) {
+        if (listing && ask_otherwise()) {
+            at_once(now);
+            return false;
+        }
         phase_ = Phase::listing;
     } else if (listing && !paged_ && status.code >= internal_error) {
         stream_failed();
     }
-    const bool may_be = status.code == forbidden || status.code == not_found;
-    pause(now, may_be && !resource_.needed ? pace_.refused_unneeded : retry_after);
+    const bool may_be = !resource_.needed && (status.code == forbidden || status.code == not_found);
+    pause(now, may_be ? pace_.refused_unneeded : retry_after);
+    return !may_be;
+}
+
+/// For the same list. @return whether there is another way.
+bool Reflector::ask_otherwise() {
+    if (!paged_) paged_ = true;
+    else if (!continue_.empty()) list_whole();
+    else return false;
+    return true;
 }
 
 /// What was asked for is no longer kept.
-void Reflector::expired(Moment now) {
+bool Reflector::expired(Moment now) {
     if (phase_ != Phase::listing) {
         phase_ = Phase::listing;
         pause(now); // by chance: every node hears this at the same moment
-    } else if (!continue_.empty()) {
-        list_whole();
-        at_once(now);
-    } else if (!latest_) {
-        list_latest();
-        at_once(now);
-    } else {
-        pause(now);
+        return false;
     }
+    if (latest_ && continue_.empty()) { // there is no other way
+        pause(now);
+        return true;
+    }
+    if (continue_.empty()) list_latest();
+    else list_whole();
+    at_once(now);
+    return false;
 }
 
 void Reflector::unreachable(Moment now) {

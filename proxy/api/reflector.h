@@ -15,6 +15,9 @@ namespace ipvsproxy::api {
 
 using Moment = BackOff::Moment;
 
+/// As a value in a URL's query (RFC 3986): what is not plain becomes %XX.
+std::string url_escaped(std::string_view text);
+
 /// A collection that is listed and watched.
 struct Resource {
     std::string name;        ///< "services"
@@ -32,7 +35,7 @@ struct Pace {
     std::chrono::seconds watch{std::chrono::minutes{5}};
     /// A watch without a byte is given up: bookmarks come about once a minute.
     Length silence{std::chrono::minutes{4}};
-    /// A list is: kube-apiserver itself gives one a minute (--request-timeout).
+    /// A list is, streamed or not: kube-apiserver itself gives one a minute (--request-timeout).
     Length list_silence{std::chrono::seconds{75}};
     Length short_watch{std::chrono::seconds{1}};      ///< one that ends sooner, empty, is a failure
     Length refused_unneeded{std::chrono::minutes{5}}; ///< between tries of what is not needed
@@ -49,6 +52,7 @@ struct Ask {
     Kind kind{};
     std::string target; ///< path and query
     bool begins_list{}; ///< what an unfinished list has gathered before counts no more
+    std::chrono::nanoseconds silence{}; ///< no byte for so long: it has stalled
     friend bool operator==(const Ask&, const Ask&) = default;
 };
 
@@ -56,7 +60,7 @@ struct Ask {
 enum class End : std::uint8_t {
     whole,
     cut,    ///< the connection broke
-    silent, ///< no byte for Reflector::silence()
+    silent, ///< no byte for Ask::silence
     broken  ///< not the JSON of the API
 };
 
@@ -81,14 +85,13 @@ public:
     /// Not before this moment may next() be asked; it may lie in the past.
     Moment due() const noexcept { return due_; }
     Ask next(Moment now);
-    /// How long an answer may keep silent from now on.
-    std::chrono::nanoseconds silence() const noexcept;
 
     Meaning take(const Decoded& one, Moment now);
     /// The body has come to an end. @return complete when a list has, with this page.
     Meaning ended(End end, const std::optional<ListEnd>& list_end, Moment now);
     /// An answer other than 200. @param retry_after of the header, zero without one.
-    void refused(const Status& status, std::chrono::nanoseconds retry_after, Moment now);
+    /// @return whether that is trouble; if not, there is another way to ask.
+    bool refused(const Status& status, std::chrono::nanoseconds retry_after, Moment now);
     /// No answer at all.
     void unreachable(Moment now);
 
@@ -110,7 +113,8 @@ private:
     Meaning error(const Decoded& one, Moment now);
     Meaning page_ended(End end, const std::optional<ListEnd>& list_end, Moment now);
     void watch_ended(End end, Moment now);
-    void expired(Moment now);
+    bool ask_otherwise();
+    bool expired(Moment now);
     void begin_list();
     void list_whole();
     void list_latest();

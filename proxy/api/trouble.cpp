@@ -1,6 +1,7 @@
 #include "proxy/api/trouble.h"
 
 #include <algorithm>
+#include <boost/system/system_error.hpp>
 
 namespace ipvsproxy::api {
 namespace {
@@ -25,7 +26,33 @@ std::string remedy_of(const Resource& resource, int code) {
     }
 }
 
+/// By the categories' names: TLS has a heavy header.
+std::string remedy_of(const boost::system::error_code& code) {
+    namespace errc = boost::system::errc;
+    const std::string_view category = code.category().name();
+    if (category.find("ssl") != std::string_view::npos)
+        return "check certificate-authority and tls-server-name of the kubeconfig, and the clock";
+    if (category == "asio.netdb" || category == "asio.addrinfo")
+        return "check the server's name and this node's DNS: what runs before the cluster's own "
+               "DNS "
+               "cannot use it";
+    if (code == errc::connection_refused)
+        return "check the server's address and port, and that the API server runs; it is asked "
+               "again";
+    if (code == errc::network_unreachable || code == errc::host_unreachable ||
+        code == errc::timed_out)
+        return "check routes and firewalls between this node and the server; it is asked again";
+    return "it is asked again";
+}
+
 } // namespace
+
+Trouble trouble_of(const std::exception& error) {
+    const auto* system = dynamic_cast<const boost::system::system_error*>(&error);
+    return {"API server", error.what(),
+            system != nullptr ? remedy_of(system->code())
+                              : "check the credentials that the kubeconfig names"};
+}
 
 Trouble trouble_of(const Resource& resource, int code, const Status& status) {
     std::string cause = "HTTP status " + std::to_string(code);

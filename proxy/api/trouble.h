@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <exception>
 #include <map>
 #include <set>
 #include <string>
@@ -16,11 +17,15 @@ namespace ipvsproxy::api {
 struct Trouble {
     std::string object; ///< what was asked for: `services`; all of them: `API server`
     std::string cause, remedy;
+    std::string text() const { return object + ": " + cause + "; " + remedy; }
     friend auto operator<=>(const Trouble&, const Trouble&) = default;
 };
 
 /// What an answer other than 200 says. @param code of HTTP's status line.
 Trouble trouble_of(const Resource& resource, int code, const Status& status);
+
+/// What it says that no answer came. @param error of Client::send(); its text names the server.
+Trouble trouble_of(const std::exception& error);
 
 /// The troubles of all collections. One is told when it begins, and again after 1, 2, 4 … minutes,
 /// an hour at most; what several collections have in common is told once.

@@ -43,9 +43,9 @@ struct Play {
         one.kind = "Service";
         return reflector.take(one, now);
     }
-    void refused(int code, const std::string& reason = {}, const std::string& message = {},
+    bool refused(int code, const std::string& reason = {}, const std::string& message = {},
                  std::chrono::nanoseconds retry_after = {}) {
-        reflector.refused({code, reason, message}, retry_after, now);
+        return reflector.refused({code, reason, message}, retry_after, now);
     }
     Meaning ended(End end, const std::string& version = {}, const std::string& token = {}) {
         return reflector.ended(
@@ -93,15 +93,13 @@ TEST_CASE("the selectors are part of every request", "[api]") {
 
 TEST_CASE("the streamed list is whole at its bookmark, and goes on as a watch", "[api]") {
     Play play;
-    play.next();
-    CHECK(play.reflector.silence() == 75s);
+    CHECK(play.next().silence == 75s);
     CHECK(play.event(Event::added, "7") == Meaning::put);
     CHECK(play.event(Event::added, "3") == Meaning::put); // lists come in the order of names
     CHECK_FALSE(play.reflector.complete());
     CHECK(play.event(Event::bookmark, "9", true) == Meaning::complete);
     CHECK(play.reflector.complete());
     CHECK(play.reflector.lists() == 1);
-    CHECK(play.reflector.silence() == 4min);
     CHECK(play.event(Event::modified, "10") == Meaning::put);
     CHECK(play.event(Event::deleted, "11") == Meaning::remove);
     CHECK(play.event(Event::bookmark, "15") == Meaning::nothing);
@@ -115,8 +113,10 @@ TEST_CASE("the end of a watch is a watch from where it ended, at once", "[api]")
     play.now += 5min;
     play.ended(End::whole);
     CHECK(play.pause() == 0s);
-    CHECK(play.target() == "/api/v1/services?watch=1&allowWatchBookmarks=true&resourceVersion=12"
-                           "&timeoutSeconds=300");
+    const auto ask = play.next();
+    CHECK(ask.target == "/api/v1/services?watch=1&allowWatchBookmarks=true&resourceVersion=12"
+                        "&timeoutSeconds=300");
+    CHECK(ask.silence == 4min);
 }
 
 TEST_CASE("a watch lasts five to ten minutes, as chance has it", "[api]") {
@@ -142,7 +142,7 @@ TEST_CASE("a server without streaming lists is asked for pages at once", "[api]"
     for (const int code : {400, 422}) {
         Play play;
         play.next();
-        play.refused(code, "Invalid", "sendInitialEvents: Forbidden");
+        CHECK_FALSE(play.refused(code, "Invalid", "sendInitialEvents: Forbidden")); // no trouble
         CHECK(play.pause() == 0s);
         CHECK(play.target() == "/api/v1/services?limit=500&resourceVersion=0");
     }
@@ -218,7 +218,7 @@ TEST_CASE("a list from a version no longer kept becomes one of the newest", "[ap
     CHECK(play.target().find("&resourceVersion=") == std::string::npos);
     play.refused(400);
     CHECK(play.target() == "/api/v1/services?limit=500");
-    play.refused(410, "Expired"); // nothing is left to try
+    CHECK(play.refused(410, "Expired")); // nothing is left to try
     CHECK(play.pause() > 0s);
     CHECK(play.target() == "/api/v1/services?limit=500");
 }
@@ -228,7 +228,8 @@ TEST_CASE("a server that lags behind what is known is asked for the newest", "[a
     play.watching("999");
     play.error_event(410, "Expired");
     play.next();
-    play.refused(504, "Timeout", "Timeout: Too large resource version: 999, current: 259", 5s);
+    CHECK_FALSE(
+        play.refused(504, "Timeout", "Timeout: Too large resource version: 999, current: 259", 5s));
     CHECK(play.pause() == 5s); // Retry-After
     CHECK(play.target().find("&resourceVersion=") == std::string::npos);
     play.event(Event::bookmark, "260", true);
@@ -353,7 +354,7 @@ TEST_CASE("an overloaded or failing server is asked the same again", "[api]") {
     Play play;
     play.watching("9");
     for (const int code : {429, 500, 503, 401, 403}) {
-        play.refused(code);
+        CHECK(play.refused(code));
         CHECK(play.next().kind == Kind::watch);
     }
     CHECK(play.error_event(429, "TooManyRequests") == Meaning::stop);
@@ -436,8 +437,11 @@ TEST_CASE("what is not needed may be refused, and is asked for seldom", "[api]")
     Play play;
     play.reflector = {{"servicecidrs", "/x", {}, false}, Pace{}, [] { return 0.0; }};
     play.next();
-    play.refused(403, "Forbidden");
+    CHECK_FALSE(play.refused(403, "Forbidden"));
     CHECK(play.pause() == 5min);
+    play.next();
+    CHECK(play.refused(503));
+    CHECK(play.pause() == 800ms);
 }
 
 } // namespace ipvsproxy::api
