@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "proxy/cli/command.h"
+#include "proxy/cli/failure.h"
 #include "proxy/cli/session.h"
 #include "proxy/config/write.h"
 #include "proxy/iptables/legacy_tables.h"
@@ -50,6 +51,25 @@ std::unique_ptr<run::Source> open_source(const Invocation& call) {
     return std::make_unique<run::FileSource>(input_paths(call));
 }
 
+/// One life after the other, each with the configuration as it is by then.
+int live(const config::Options& options, const Invocation& call) {
+    mallopt(M_ARENA_MAX, 1); // two threads that take turns need no heap each
+    run::Signals signals;
+    run::Settings settings{options, [&call] { return config::complete(call.flags); }};
+    const auto source = open_source(call); // of all lives: standard input can be read only once
+    for (;;) {
+        try {
+            if (run::Life{settings, *source, signals}.live() == run::Ending::stopped)
+                return exit_success;
+            settings.advance();
+        } catch (const std::exception& error) {
+            if (!settings.revert()) throw;
+            log::error("With the new configuration the node cannot be kept; back to the one before",
+                       {{"err", words(error)}});
+        }
+    }
+}
+
 } // namespace
 
 int run(const config::Options& options, const Invocation& call) {
@@ -57,12 +77,7 @@ int run(const config::Options& options, const Invocation& call) {
     if (!options.write_config_to.empty()) return write_configuration(options);
     if (options.cleanup) return cleanup(call);
     if (options.init_only) return initialise(options);
-    mallopt(M_ARENA_MAX, 1); // two threads that take turns need no heap each
-    const auto source = open_source(call);
-    run::Signals signals;
-    run::Life life{options, *source, signals};
-    life.live();
-    return exit_success;
+    return live(options, call);
 }
 
 int run(const Invocation& call) {

@@ -18,8 +18,6 @@ public:
     void read_again(Listener& listener) override;
 
 private:
-    boost::asio::awaitable<void> watch(Listener& listener);
-    boost::asio::awaitable<void> look_from_time_to_time(Listener& listener);
     void refresh(Listener& listener, const files::Changed& changed);
     void tell_when_read(Listener& listener);
 

@@ -4,32 +4,39 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <csignal>
+#include <functional>
 #include <unistd.h>
 #include <utility>
 
 #include "proxy/log/log.h"
+#include "proxy/run/follow.h"
+#include "proxy/run/process.h"
 #include "proxy/sync/startup.h"
 
 namespace ipvsproxy::run {
 
 namespace asio = boost::asio;
 
-Life::Life(const config::Options& options, Source& source, Signals& signals)
-    : options_{options}, source_{source}, signals_{signals}, kernel_{sync::open_kernel(options)} {
+Life::Life(Settings& settings, Source& source, Signals& signals)
+    : settings_{settings}, options_{settings.options()}, source_{source}, signals_{signals},
+      kernel_{sync::open_kernel(options_)} {
+    set_oom_score(options_.configuration.oom_score_adj);
     log::info("Writing iptables rules", {{"backend", iptables::name(kernel_->backend().backend)},
                                          {"reason", kernel_->backend().reason}});
-    sync::prepare(*kernel_, options);
+    sync::prepare(*kernel_, options_);
     observers_.add(log_);
 }
 
-void Life::live() {
+Ending Life::live() {
     spawn(follow_signals());
+    if (settings_.watch() != nullptr) spawn(follow_settings());
     asio::co_spawn(io_, begin(), [this](std::exception_ptr error) {
         if (error) failure_ = error;
         io_.stop(); // what still waits has nothing left to do
     });
     io_.run();
     if (failure_) std::rethrow_exception(failure_);
+    return ending_.value_or(Ending::stopped);
 }
 
 asio::awaitable<void> Life::begin() {
@@ -40,6 +47,7 @@ asio::awaitable<void> Life::begin() {
     const auto& ipvs = options_.configuration.ipvs;
     const sync::Pace pace{ipvs.min_sync_period, ipvs.sync_period};
     daemon_.emplace(io_, *cluster_, kernel_->tables(), &events_, pace, observers_);
+    settings_.prove();
     spawn(source_.follow(*this));
     co_await daemon_->run();
 }
@@ -50,16 +58,36 @@ asio::awaitable<void> Life::follow_signals() {
     for (;;) {
         co_await descriptor.async_wait(asio::posix::stream_descriptor::wait_read,
                                        asio::use_awaitable);
-        const auto signal = signals_.take();
-        if (!signal) continue;
-        if (*signal == SIGHUP) {
-            log::info("Reading all files again", {{"signal", *signal}});
-            source_.read_again(*this);
-        } else {
-            log::info("Stopping; the kernel's state stays as it is", {{"signal", *signal}});
-            end();
-        }
+        while (const auto signal = signals_.take())
+            take(*signal);
     }
+}
+
+void Life::take(int signal) {
+    if (signal != SIGHUP) {
+        log::info("Stopping; the kernel's state stays as it is", {{"signal", signal}});
+        ending_ = Ending::stopped;
+        end();
+        return;
+    }
+    log::info("Reading all files again", {{"signal", signal}});
+    look_at_settings();
+    source_.read_again(*this);
+}
+
+asio::awaitable<void> Life::follow_settings() {
+    const std::function<void(const files::Changed&)> tell = [this](const files::Changed&) {
+        look_at_settings();
+    };
+    co_await follow(*settings_.watch(), tell);
+}
+
+void Life::look_at_settings() {
+    if (ending_ || !settings_.look()) return;
+    log::info("The configuration has changed; starting anew with it",
+              {{"file", options_.config_file}});
+    ending_ = Ending::renewed;
+    end();
 }
 
 /// One part that fails ends them all.

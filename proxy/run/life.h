@@ -2,12 +2,14 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
+#include <cstdint>
 #include <exception>
 #include <memory>
 #include <optional>
 
 #include "netlink/address_events.h"
 #include "proxy/config/options.h"
+#include "proxy/run/settings.h"
 #include "proxy/run/signals.h"
 #include "proxy/run/source.h"
 #include "proxy/sync/daemon.h"
@@ -17,25 +19,34 @@
 
 namespace ipvsproxy::run {
 
+enum class Ending : std::uint8_t {
+    stopped, ///< a signal asked for it
+    renewed, ///< there are other options to live with
+};
+
 /// Puts the parts together and lets them run on the thread that calls live().
 class Life : private Listener {
 public:
     /// Opens the kernel's tables and sets its switches. All that is passed in outlives it.
     /// @throws std::exception when the node cannot be kept with these options.
-    Life(const config::Options& options, Source& source, Signals& signals);
+    Life(Settings& settings, Source& source, Signals& signals);
 
-    /// Returns when a signal has asked for it; the kernel's state stays as it is.
+    /// Returns after the round that is under way; the kernel's state stays as it is.
     /// @throws what ended it otherwise.
-    void live();
+    Ending live();
 
 private:
     boost::asio::awaitable<void> begin();
     boost::asio::awaitable<void> follow_signals();
+    boost::asio::awaitable<void> follow_settings();
+    void take(int signal);
+    void look_at_settings();
     void spawn(boost::asio::awaitable<void> part);
     void end();
     void changed() override;
     void complete() override;
 
+    Settings& settings_;
     const config::Options& options_;
     Source& source_;
     Signals& signals_;
@@ -46,6 +57,7 @@ private:
     sync::Observers observers_;
     std::unique_ptr<sync::Cluster> cluster_;
     std::optional<sync::Daemon> daemon_; ///< as soon as the Node is known
+    std::optional<Ending> ending_;       ///< as soon as one is asked for
     std::exception_ptr failure_;
 };
 

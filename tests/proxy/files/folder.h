@@ -11,8 +11,8 @@ namespace ipvsproxy::files {
 
 class Folder {
 public:
-    Folder() {
-        std::string name = (std::filesystem::temp_directory_path() / "manifests-XXXXXX").string();
+    explicit Folder(const std::filesystem::path& below = std::filesystem::temp_directory_path()) {
+        std::string name = (below / "manifests-XXXXXX").string();
         if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error{"mkdtemp " + name};
         path_ = name;
     }

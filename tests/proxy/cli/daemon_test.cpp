@@ -1,0 +1,188 @@
+// The daemon on a real kernel, from its start to its end, under kube-proxy's name.
+#include <catch2/catch.hpp>
+#include <filesystem>
+
+#include "tests/kernel/namespace.h"
+#include "tests/proxy/cli/daemon.h"
+#include "tests/proxy/cli/program.h"
+#include "tests/proxy/files/folder.h"
+
+namespace ipvsproxy::cli {
+namespace {
+
+using Catch::Matchers::Contains;
+using files::Folder;
+using files::service_yaml;
+using kernel_test::must_run;
+using kernel_test::Namespace;
+
+/// The configuration that the tests change: a namespace of its own may not set nf_conntrack_max.
+std::string configuration(const std::string& rest) {
+    return "apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\nmode: "
+           "ipvs\n"
+           "conntrack: {maxPerCore: 0}\nhealthzBindAddress: 127.0.0.1:10256\n" +
+           rest + '\n';
+}
+
+/// A node with one Service, kept by a daemon with a configuration file. /run, for inotify hears
+/// nothing of the host's filesystem.
+class Node {
+public:
+    explicit Node(const std::string& rest = "ipvs: {scheduler: rr}") {
+        folder_.write("web.yaml", service_yaml("web", "10.96.0.80"));
+        folder_.make("etc");
+        write(rest);
+    }
+    void write(const std::string& rest) const {
+        folder_.write("etc/config.conf", configuration(rest));
+    }
+    const Folder& folder() const { return folder_; }
+    Daemon start(std::vector<std::string> more = {}) const {
+        std::vector<std::string> words{
+            program_path(),           "run", "--config", folder_.path("etc/config.conf"), "-f",
+            folder_.path("web.yaml"), "-v=2"};
+        words.insert(words.end(), more.begin(), more.end());
+        return Daemon{words, folder_.path("log")};
+    }
+
+private:
+    Namespace own_;
+    Folder folder_{"/run"};
+};
+
+/// The scheduler of the one virtual server; empty when there is none.
+std::string scheduler() {
+    const auto all = must_run({"ipvsadm", "-S", "-n"});
+    const auto at = all.find("-s ");
+    return at == std::string::npos ? "" : all.substr(at + 3, all.find('\n', at) - at - 3);
+}
+
+bool becomes(const std::string& wanted) {
+    return comes_true([&] { return scheduler() == wanted; });
+}
+
+constexpr auto settled = "The node is as the Services ask";
+
+} // namespace
+
+TEST_CASE("D-19 SIGTERM and SIGINT end it with 0, and the kernel's state stays", "[.kernel]") {
+    const Node node;
+    for (const int signal : {SIGTERM, SIGINT}) {
+        auto daemon = node.start();
+        REQUIRE(daemon.says(settled));
+        const auto before = must_run({"ipvsadm", "-S", "-n"});
+        daemon.signal(signal);
+        CHECK(daemon.end() == 0);
+        CHECK(must_run({"ipvsadm", "-S", "-n"}) == before);
+        CHECK_THAT(before, Contains("10.96.0.80:80"));
+    }
+}
+
+TEST_CASE("the process is given the configuration's OOM score", "[.kernel]") {
+    const Node node{"oomScoreAdj: -997"};
+    auto daemon = node.start();
+    REQUIRE(daemon.says(settled));
+    CHECK(must_run({"cat", "/proc/" + std::to_string(daemon.pid()) + "/oom_score_adj"}) ==
+          "-997\n");
+}
+
+TEST_CASE("P-255 D-18 a configuration file that changes is put in force by the same process",
+          "[.kernel]") {
+    const Node node;
+    auto daemon = node.start();
+    REQUIRE(daemon.says(settled));
+    CHECK(scheduler() == "rr");
+    node.write("ipvs: {scheduler: wrr}"); // in place
+    CHECK(becomes("wrr"));
+    node.folder().replace("etc/config.conf", configuration("ipvs: {scheduler: sh}"));
+    CHECK(becomes("sh"));
+    CHECK(daemon.runs());
+    CHECK(daemon.count("starting anew with it") == 2);
+    daemon.signal(SIGTERM);
+    CHECK(daemon.end() == 0);
+}
+
+TEST_CASE("D-18 a configuration in a ConfigMap that kubelet swaps is put in force", "[.kernel]") {
+    const Node node;
+    const auto& folder = node.folder();
+    folder.make("map/..1");
+    folder.make("map/..2");
+    folder.write("map/..1/config.conf", configuration("ipvs: {scheduler: rr}"));
+    folder.write("map/..2/config.conf", configuration("ipvs: {scheduler: sh}"));
+    folder.link("..1", "map/..data");
+    folder.link("..data/config.conf", "map/config.conf");
+    auto daemon = node.start({"--config", folder.path("map/config.conf")});
+    REQUIRE(daemon.says(settled));
+    CHECK(scheduler() == "rr");
+    folder.link("..2", "map/..data_tmp");
+    folder.rename("map/..data_tmp", "map/..data");
+    folder.remove("map/..1");
+    CHECK(becomes("sh"));
+}
+
+TEST_CASE("D-18 a configuration that is invalid, or gone, is told and changes nothing",
+          "[.kernel]") {
+    const Node node;
+    auto daemon = node.start();
+    REQUIRE(daemon.says(settled));
+    node.write("ipvs: {scheduler: sh}\noomScoreAdj: 2000");
+    CHECK(daemon.says("OOMScoreAdj"));
+    CHECK(scheduler() == "rr");
+    node.folder().remove("etc/config.conf");
+    CHECK(daemon.says("no such file"));
+    CHECK(daemon.runs());
+    node.write("ipvs: {scheduler: sh}");
+    CHECK(becomes("sh"));
+}
+
+TEST_CASE("D-18 a configuration that this kernel cannot keep is given up for the one before",
+          "[.kernel]") {
+    const Node node;
+    auto daemon = node.start();
+    REQUIRE(daemon.says(settled));
+    node.write("ipvs: {scheduler: nosuch}");
+    CHECK(daemon.says("back to the one before"));
+    node.folder().write("web.yaml", service_yaml("web", "10.96.0.81"));
+    CHECK(comes_true([] {
+        return must_run({"ipvsadm", "-S", "-n"}).find("10.96.0.81") != std::string::npos;
+    }));
+    CHECK(scheduler() == "rr");
+    daemon.signal(SIGTERM);
+    CHECK(daemon.end() == 0);
+}
+
+TEST_CASE("a change of configuration writes nothing that stays as it was", "[.kernel]") {
+    const Node node;
+    auto daemon = node.start();
+    REQUIRE(daemon.says(settled));
+    node.write("configSyncPeriod: 1m");
+    CHECK(daemon.says("differences=0"));
+    daemon.signal(SIGTERM);
+    CHECK(daemon.end() == 0);
+}
+
+TEST_CASE("SIGHUP reads configuration and manifests again", "[.kernel]") {
+    const Node node;
+    auto daemon = node.start();
+    REQUIRE(daemon.says(settled));
+    daemon.signal(SIGHUP);
+    CHECK(daemon.says("Reading all files again"));
+    CHECK(daemon.runs());
+    CHECK(daemon.count("starting anew") == 0);
+    node.write("logging: {verbosity: 5}\nipvs: {scheduler: rr}");
+    CHECK(daemon.runs());
+}
+
+TEST_CASE("manifests on standard input outlive a change of configuration", "[.kernel]") {
+    const Node node;
+    Daemon daemon{{"/bin/sh", "-c",
+                   "exec '" + program_path() + "' run --config '" +
+                       node.folder().path("etc/config.conf") + "' -f - < '" +
+                       node.folder().path("web.yaml") + "'"},
+                  node.folder().path("log")};
+    REQUIRE(daemon.says(settled));
+    node.write("ipvs: {scheduler: sh}");
+    CHECK(becomes("sh"));
+}
+
+} // namespace ipvsproxy::cli
