@@ -53,6 +53,8 @@ public:
     /// @throws std::runtime_error with object, cause and remedy at the first trouble.
     boost::asio::awaitable<void> list(Client& client);
 
+    /// Services and EndpointSlices have both been listed whole.
+    bool complete() const noexcept { return complete_; }
     /// An answer of any kind has come: the server can be reached.
     bool answered() const noexcept { return answered_; }
     /// The node's collection was listed whole: without a node there is none.
