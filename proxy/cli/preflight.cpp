@@ -198,8 +198,8 @@ private:
                  "ip link set kube-ipvs0 down, and keep network managers off it");
         if (node_.device_managed)
             warn(subject, "is managed by NetworkManager, which may remove its addresses",
-                 "in /etc/NetworkManager/conf.d/: [keyfile] "
-                 "unmanaged-devices=interface-name:kube-ipvs0");
+                 "in a file in /etc/NetworkManager/conf.d: [device-kube-ipvs0], "
+                 "match-device=interface-name:kube-ipvs0, managed=0; then nmcli general reload");
     }
 
     void other_proxies() {

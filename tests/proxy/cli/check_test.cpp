@@ -166,8 +166,7 @@ TEST_CASE("kube-ipvs0 must be a dummy device, and be left alone", "[cli][check]"
     }
     SECTION("NetworkManager has taken it") {
         node.device_managed = true;
-        CHECK_THAT(only(node, Verdict::warn),
-                   Contains("unmanaged-devices=interface-name:kube-ipvs0"));
+        CHECK_THAT(only(node, Verdict::warn), Contains("match-device=interface-name:kube-ipvs0"));
     }
 }
 
