@@ -3,6 +3,7 @@
 namespace ipvsproxy {
 
 std::ostream& operator<<(std::ostream& out, const DeviceAddress& key) {
+    if (key.binding == Binding::route) out << "local route ";
     return out << key.address << '/' << static_cast<unsigned>(key.prefix_length);
 }
 

@@ -12,11 +12,21 @@
 
 namespace ipvsproxy {
 
-/// Names an address of the device. The kernel tells addresses of one device apart by their prefix
-/// length too, so a foreign 10.96.0.10/24 is another object than our 10.96.0.10/32.
+/// What makes an address local to the node.
+enum class Binding : std::uint8_t {
+    address, ///< an address of the device
+    /// A local route: no address, so the kernel's lists of addresses, which it walks whole for each
+    /// new one, stay short. Through the loopback interface: IPv6 routes need a device that is up,
+    /// and the device takes its IPv4 routes along when its last address goes.
+    route,
+};
+
+/// Names an address of the device, or a local route. The kernel tells addresses of one device apart
+/// by their prefix length too, so a foreign 10.96.0.10/24 is another object than our 10.96.0.10/32.
 struct DeviceAddress {
     Address address;
     std::uint8_t prefix_length{};
+    Binding binding{Binding::address};
     friend auto operator<=>(const DeviceAddress&, const DeviceAddress&) = default;
 };
 
@@ -26,6 +36,11 @@ struct DeviceAddressSpec {
     bool deprecated{};
     friend bool operator==(const DeviceAddressSpec&, const DeviceAddressSpec&) = default;
 };
+
+/// The local route of one address.
+inline DeviceAddress local_route(const Address& address) {
+    return {address, address.bits(), Binding::route};
+}
 
 using DeviceAddresses = std::map<DeviceAddress, DeviceAddressSpec>;
 using DeviceAddressChanges = Changes<DeviceAddress, DeviceAddressSpec>;
@@ -41,7 +56,7 @@ struct DeviceState {
     bool present{};            ///< the device exists
     bool up{};                 ///< it is administratively up; kube-proxy and we leave it down
     std::string kind{};        ///< IFLA_INFO_KIND: "dummy"; empty when the link says none
-    DeviceAddresses addresses; ///< of the device
+    DeviceAddresses addresses; ///< of the device, and local routes that a proxy made
     std::vector<InterfaceAddress> elsewhere; ///< of all others, ordered
     friend bool operator==(const DeviceState&, const DeviceState&) = default;
 };
@@ -68,7 +83,7 @@ public:
     virtual void destroy() = 0;
     /// Removals first. Adding what exists with the same spec and removing what is missing count as
     /// done; an update replaces the lifetimes. One refused address never holds up another. ENODEV
-    /// for every change when the device is missing.
+    /// for every address when the device is missing; routes do not need it.
     /// @throws std::system_error only when the socket itself is lost.
     virtual DeviceOutcome apply(const DeviceAddressChanges& changes) = 0;
 };

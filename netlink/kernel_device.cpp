@@ -14,44 +14,50 @@ using Refusals = std::vector<Refusal<DeviceAddress>>;
 
 enum class Kind : std::uint8_t { remove, update, add };
 
-/// A batch, and what each of its messages stands for.
+/// A batch, what each of its messages stands for, and what cannot be tried at all.
 struct Batch {
-    netlink::Messages messages;
-    std::vector<std::pair<Kind, DeviceAddress>> meaning;
+    std::optional<int> link; ///< the device's index, if it is there
+    netlink::Messages messages{};
+    std::vector<std::pair<Kind, DeviceAddress>> meaning{};
+    Refusals refused{};
+
+    void put(Kind kind, const DeviceAddress& key, const DeviceAddressSpec& spec) {
+        if (key.binding == Binding::route) {
+            if (kind == Kind::remove) put_delete_route(messages, key.address);
+            else put_new_route(messages, key.address); // has nothing that could be replaced
+        } else if (!link) {
+            refused.push_back({key, std::make_error_code(std::errc::no_such_device)});
+            return;
+        } else if (kind == Kind::remove) {
+            put_delete_address(messages, *link, key);
+        } else {
+            const auto write = kind == Kind::add ? netlink::Write::create : netlink::Write::replace;
+            put_new_address(messages, *link, key, spec, write);
+        }
+        meaning.emplace_back(kind, key);
+    }
 };
 
-Batch encode(int index, const DeviceAddressChanges& changes) {
-    Batch batch;
-    for (const DeviceAddress& key : changes.remove) {
-        put_delete_address(batch.messages, index, key);
-        batch.meaning.emplace_back(Kind::remove, key);
-    }
-    for (const auto& [key, spec] : changes.update) {
-        put_new_address(batch.messages, index, key, spec, netlink::Write::replace);
-        batch.meaning.emplace_back(Kind::update, key);
-    }
-    for (const auto& [key, spec] : changes.add) {
-        put_new_address(batch.messages, index, key, spec, netlink::Write::create);
-        batch.meaning.emplace_back(Kind::add, key);
-    }
+Batch encode(std::optional<int> link, const DeviceAddressChanges& changes) {
+    Batch batch{.link = link};
+    for (const DeviceAddress& key : changes.remove)
+        batch.put(Kind::remove, key, {});
+    for (const auto& [key, spec] : changes.update)
+        batch.put(Kind::update, key, spec);
+    for (const auto& [key, spec] : changes.add)
+        batch.put(Kind::add, key, spec);
     return batch;
 }
 
-DeviceOutcome refuse_all(const DeviceAddressChanges& changes, std::errc reason) {
-    const std::error_code error = std::make_error_code(reason);
-    DeviceOutcome outcome;
-    for (const DeviceAddress& key : changes.remove)
-        outcome.refused.push_back({key, error});
-    for (const auto& [key, spec] : changes.update)
-        outcome.refused.push_back({key, error});
-    for (const auto& [key, spec] : changes.add)
-        outcome.refused.push_back({key, error});
-    return outcome;
+/// The kernel's ways of saying that what is to be removed is not there.
+bool is_missing(const std::error_code& error) {
+    return error == std::errc::address_not_available || error == std::errc::no_such_process;
 }
 
 } // namespace
 
-KernelDevice::KernelDevice(std::string name) : name_{std::move(name)}, socket_{NETLINK_ROUTE} {}
+KernelDevice::KernelDevice(std::string name)
+    : name_{std::move(name)}, socket_{NETLINK_ROUTE, {.strict_dumps = true}} {}
 
 std::vector<netlink::LinkAddress> KernelDevice::addresses() {
     std::vector<netlink::LinkAddress> found;
@@ -61,6 +67,21 @@ std::vector<netlink::LinkAddress> KernelDevice::addresses() {
         [&](const netlink::Message& message) {
             if (const auto address = decode_address(message)) found.push_back(*address);
         });
+    return found;
+}
+
+std::vector<Address> KernelDevice::routes() {
+    std::vector<Address> found;
+    for (const auto family : families) {
+        const auto before = found.size();
+        auto request = netlink::routes_request(family);
+        socket_.steady_dump(
+            request, [&] { found.resize(before); },
+            [&](const netlink::Message& message) {
+                const auto address = decode_route(message);
+                if (address && address->family() == family) found.push_back(*address);
+            });
+    }
     return found;
 }
 
@@ -89,6 +110,8 @@ DeviceState KernelDevice::snapshot() {
         if (link->second.name == name_) state.addresses.insert_or_assign(address.key, address.spec);
         else state.elsewhere.push_back({link->second.name, address.key.address});
     }
+    for (const Address& address : routes())
+        state.addresses.insert_or_assign(local_route(address), DeviceAddressSpec{});
     auto& others = state.elsewhere; // two prefix lengths of one address are one entry
     std::sort(others.begin(), others.end());
     others.erase(std::unique(others.begin(), others.end()), others.end());
@@ -123,15 +146,15 @@ void KernelDevice::destroy() {
 DeviceOutcome KernelDevice::apply(const DeviceAddressChanges& changes) {
     if (changes.empty()) return {};
     const auto link = index();
-    if (!link) return refuse_all(changes, std::errc::no_such_device);
-    Batch batch = encode(*link, changes);
+    Batch batch = encode(link, changes);
     const netlink::BatchOutcome answers = socket_.batch(batch.messages);
 
-    DeviceOutcome outcome{.refused = {}, .unknown = answers.unknown};
+    DeviceOutcome outcome{.refused = std::move(batch.refused), .unknown = answers.unknown};
     std::vector<DeviceAddress> existing;
     for (const netlink::Failure& failure : answers.failures) {
         const auto& [kind, key] = batch.meaning.at(failure.index);
-        if (kind == Kind::remove && failure.error == std::errc::address_not_available) continue;
+        if (kind == Kind::remove && is_missing(failure.error)) continue;
+        if (key.binding == Binding::route && failure.error == std::errc::file_exists) continue;
         if (kind == Kind::add && failure.error == std::errc::file_exists) existing.push_back(key);
         else outcome.refused.push_back({key, failure.error});
     }

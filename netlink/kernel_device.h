@@ -8,6 +8,7 @@
 #include "netlink/device.h"
 #include "netlink/kernel_socket.h"
 #include "netlink/link_codec.h"
+#include "netlink/route_codec.h"
 
 namespace ipvsproxy {
 
@@ -29,6 +30,7 @@ public:
 private:
     std::optional<int> index();
     std::vector<netlink::LinkAddress> addresses();
+    std::vector<Address> routes();
 
     std::string name_;
     netlink::Socket socket_;

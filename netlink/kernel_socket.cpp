@@ -35,6 +35,8 @@ void set_options(int fd, const SocketOptions& options) {
     if (setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof on) != 0 ||
         setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof on) != 0)
         fail(errno, "netlink socket options");
+    if (options.strict_dumps) // an older kernel merely tells more
+        setsockopt(fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on, sizeof on);
     set_buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF, options.receive_buffer_bytes);
     set_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF, options.send_buffer_bytes);
     const timeval patience{.tv_sec = options.patience.count(), .tv_usec = 0};

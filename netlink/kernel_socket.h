@@ -56,6 +56,9 @@ struct SocketOptions {
     /// How long an answer may be awaited. The kernel answers within the send, so this passes
     /// only when an answer was lost.
     std::chrono::seconds patience{10};
+    /// The kernel takes the fields of a dump's request for a filter where it can
+    /// (NETLINK_GET_STRICT_CHK, Linux 4.20); whoever asks must still look at each answer.
+    bool strict_dumps{};
 };
 
 /// A socket in the network namespace of the thread that makes it; used by one thread at a time.

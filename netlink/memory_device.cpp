@@ -7,9 +7,11 @@ namespace {
 /// Whether the address stands on the device with another prefix length, which the kernel allows for
 /// IPv4 only.
 bool held_otherwise(const DeviceAddresses& addresses, const DeviceAddress& key) {
-    if (key.address.family() != Family::v6) return false;
-    const auto first = addresses.lower_bound({key.address, 0});
-    return first != addresses.end() && first->first.address == key.address && first->first != key;
+    if (key.address.family() != Family::v6 || key.binding != Binding::address) return false;
+    for (auto at = addresses.lower_bound({key.address, 0});
+         at != addresses.end() && at->first.address == key.address; ++at)
+        if (at->first.binding == Binding::address && at->first != key) return true;
+    return false;
 }
 
 } // namespace
@@ -25,7 +27,8 @@ void MemoryDevice::destroy() {
     state_.present = false;
     state_.up = false;
     state_.kind.clear();
-    state_.addresses.clear();
+    std::erase_if(state_.addresses,
+                  [](const auto& entry) { return entry.first.binding == Binding::address; });
 }
 
 void MemoryDevice::refuse(const DeviceAddress& key, std::error_code error) {
@@ -34,7 +37,8 @@ void MemoryDevice::refuse(const DeviceAddress& key, std::error_code error) {
 }
 
 std::error_code MemoryDevice::refusal(const DeviceAddress& key) const {
-    if (!state_.present) return std::make_error_code(std::errc::no_such_device);
+    if (!state_.present && key.binding == Binding::address)
+        return std::make_error_code(std::errc::no_such_device);
     const auto found = refused_.find(key);
     return found == refused_.end() ? std::error_code{} : found->second;
 }

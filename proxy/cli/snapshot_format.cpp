@@ -19,6 +19,7 @@ json::object device_json(const DeviceState& device) {
     json::array addresses, elsewhere;
     for (const auto& [key, spec] : device.addresses) {
         json::object one{{"address", key.address.text() + '/' + std::to_string(key.prefix_length)}};
+        if (key.binding == Binding::route) one["binding"] = "route";
         if (spec.deprecated) one["deprecated"] = true;
         addresses.push_back(std::move(one));
     }
@@ -169,7 +170,12 @@ DeviceState read_device(const Cursor& from) {
         const auto slash = text.find('/');
         const auto prefix = one["address"].require(Prefix::parse(text));
         const auto address = one["address"].require(Address::parse(text.substr(0, slash)));
-        device.addresses[{address, prefix.length()}] = {.deprecated = one["deprecated"].flag()};
+        const auto binding = one["binding"].text_or("address");
+        if (binding != "address" && binding != "route")
+            one["binding"].fail("is neither address nor route");
+        const DeviceAddress key{address, prefix.length(),
+                                binding == "route" ? Binding::route : Binding::address};
+        device.addresses[key] = {.deprecated = one["deprecated"].flag()};
     });
     from["otherInterfaces"].each([&](const Cursor& one) {
         device.elsewhere.push_back({one["interface"].text(), one["address"].address()});

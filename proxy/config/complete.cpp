@@ -93,6 +93,7 @@ void take_own(const Flags& flags, Options& options) {
     const auto backend = flags.last("iptables-backend");
     if (backend == "legacy") options.iptables_backend = IptablesBackend::legacy;
     if (backend == "nft") options.iptables_backend = IptablesBackend::nft;
+    if (flags.last("ipvs-vip-binding") == "routes") options.vip_binding = Binding::route;
     if (const auto limit = parse_duration(flags.last("drain-limit")))
         options.drain_limit = std::chrono::ceil<std::chrono::seconds>(*limit);
 }

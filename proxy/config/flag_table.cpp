@@ -88,6 +88,10 @@ bool backend(std::string_view text, Configuration& /*into*/) {
     return text == "auto" || text == "legacy" || text == "nft";
 }
 
+bool vip_binding(std::string_view text, Configuration& /*into*/) {
+    return text == "addresses" || text == "routes";
+}
+
 /// What Go's packages say of a text that is no value of this type.
 std::string reason(std::string_view type, std::string_view value) {
     const auto number = [&](const char* parser) {
@@ -176,6 +180,8 @@ constexpr std::array table{
          "IPVS' timeout of TCP after a FIN; 0 leaves it as it is"},
     Flag{"ipvs-udp-timeout", Group::ipvs, "duration", "0s", fallback, [](T t, C c) { return read(t, c.ipvs.udp_timeout); },
          "IPVS' timeout of UDP; 0 leaves it as it is"},
+    Flag{"ipvs-vip-binding", Group::ipvs, "name", "addresses", always, vip_binding,
+         "How VIPs become local to the node: as addresses of kube-ipvs0, or as routes of table local, which are cheaper by the thousand"},
     Flag{"kube-api-burst", Group::api, "int32", "10", fallback, [](T t, C c) { return read(t, c.client_connection.burst); },
          "Requests to the API server in one go"},
     Flag{"kube-api-content-type", Group::api, "string", "application/vnd.kubernetes.protobuf", fallback,

@@ -80,6 +80,7 @@ plan::Settings plan_settings(const Options& options, const NodeIps& ips,
     settings.external_ips = options.parsed.gates.enabled("AllowServiceExternalIPs");
     settings.node_port_cidrs = node_port_cidrs(options.parsed, ips);
     settings.exclude_cidrs = options.parsed.exclude_cidrs;
+    settings.vip_binding = options.vip_binding;
     settings.drain_limit = options.drain_limit;
     return settings;
 }

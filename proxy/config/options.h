@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "netlink/device.h"
 #include "netlink/ip.h"
 #include "proxy/config/configuration.h"
 #include "proxy/config/feature_gates.h"
@@ -53,6 +54,7 @@ struct Options {
     bool cleanup{}, init_only{};
     // What kube-proxy does not have.
     IptablesBackend iptables_backend{IptablesBackend::automatic};
+    Binding vip_binding{Binding::address};
     /// How long a leaving real server may keep its connections; 0 = without limit.
     std::chrono::seconds drain_limit{std::chrono::minutes{15}};
     std::vector<std::string> warnings{}; ///< to be logged once logging is set up

@@ -95,6 +95,8 @@ iptables::TableChanges rule_cleanup(Family family, const iptables::Chains& seen)
 NodeChanges cleanup(const NodeSnapshot& seen) {
     NodeChanges changes;
     changes.destroy_device = seen.device.present && seen.device.kind == "dummy";
+    for (const auto& [key, spec] : seen.device.addresses) // addresses go with the device
+        if (key.binding == Binding::route) changes.addresses.remove.insert(key);
     for (const auto& [key, spec] : seen.services)
         if (made_by_proxy(seen, key)) changes.ipvs.services.remove.insert(key);
     for (const auto& [name, set] : seen.sets)

@@ -27,13 +27,10 @@ void compare(const List& before, const List& after, const Gone& gone, const Come
 
 constexpr auto nothing = [](const auto&, const auto&) {};
 
-DeviceAddress device_address(const Address& address) {
-    return {address, address.bits()};
-}
-
 /// IPv6 VIPs are deprecated from birth, so that the kernel never picks one as a source (D-22).
-DeviceAddressSpec device_spec(const Address& address) {
-    return {.deprecated = address.family() == Family::v6};
+DeviceAddressSpec device_spec(const DeviceAddress& key) {
+    const bool v6 = key.address.family() == Family::v6;
+    return {.deprecated = v6 && key.binding == Binding::address};
 }
 
 ipvs::DestinationKey destination(const VirtualServer& server, const AddressPort& at) {
@@ -61,9 +58,10 @@ void NodeState::replace(const model::ObjectName& service, Contribution contribut
     const Contribution& after = at->second;
     compare(
         before.addresses, after.addresses,
-        [&](const Address& address) { addresses_.drop(device_address(address)); },
+        [&](const Address& address) { addresses_.drop(bound(address)); },
         [&](const Address& address) {
-            addresses_.want(device_address(address), device_spec(address));
+            const auto key = bound(address);
+            addresses_.want(key, device_spec(key));
         },
         nothing);
     compare(
@@ -86,6 +84,10 @@ void NodeState::replace(const model::ObjectName& service, Contribution contribut
         nothing);
     replace_servers(at->first, before, after);
     if (after.empty()) contributions_.erase(at);
+}
+
+DeviceAddress NodeState::bound(const Address& address) const {
+    return {address, address.bits(), settings_.vip_binding};
 }
 
 void NodeState::replace_servers(const model::ObjectName& name, const Contribution& before,

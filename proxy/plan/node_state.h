@@ -108,6 +108,7 @@ private:
 
     using Service = std::map<model::ObjectName, Contribution>::value_type;
 
+    DeviceAddress bound(const Address& address) const;
     void replace_servers(const model::ObjectName& name, const Contribution& before,
                          const Contribution& after);
     void claim(const model::ObjectName& name, const VirtualServer& server);

@@ -65,15 +65,22 @@ NodeChanges take_urgent(NodeChanges& all, const Urgent& urgent) {
     return first;
 }
 
+/// The same address, made local in the other way.
+DeviceAddress otherwise_bound(DeviceAddress key) {
+    key.binding = key.binding == Binding::address ? Binding::route : Binding::address;
+    return key;
+}
+
 void append(std::vector<Step>& out, NodeChanges changes) {
     // Rules are created before, and removed after, what they name; an address is the door, so it
     // opens last and closes first.
     if (changes.destroy_device) out.emplace_back(DestroyDevice{});
     if (changes.create_device) out.emplace_back(CreateDevice{});
-    DeviceAddressChanges closing, opening;
-    closing.remove = std::move(changes.addresses.remove);
+    DeviceAddressChanges closing, opening, replaced;
     opening.add = std::move(changes.addresses.add);
     opening.update = std::move(changes.addresses.update);
+    for (const auto& key : changes.addresses.remove)
+        (opening.add.contains(otherwise_bound(key)) ? replaced : closing).remove.insert(key);
     if (!closing.empty()) out.emplace_back(std::move(closing));
 
     // Entries that let traffic in or masquerade it come before the virtual server they are about;
@@ -95,6 +102,7 @@ void append(std::vector<Step>& out, NodeChanges changes) {
             out.emplace_back(RuleStep{family, std::move(changes.rules[family])});
     if (!changes.ipvs.empty()) out.emplace_back(std::move(changes.ipvs));
     if (!opening.empty()) out.emplace_back(std::move(opening));
+    if (!replaced.empty()) out.emplace_back(std::move(replaced));
     if (!emptying.empty()) out.emplace_back(std::move(emptying));
 }
 

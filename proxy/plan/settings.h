@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "netlink/device.h"
 #include "netlink/ip.h"
 
 namespace ipvsproxy::plan {
@@ -28,6 +29,7 @@ struct Settings {
     PerFamily<LocalDetector> local{};
     bool external_ips{true};                          ///< feature gate AllowServiceExternalIPs
     PerFamily<std::vector<Prefix>> node_port_cidrs{}; ///< nodePortAddresses; empty = every address
+    Binding vip_binding{Binding::address};            ///< --ipvs-vip-binding
     std::vector<Prefix> exclude_cidrs{}; ///< ipvs.excludeCIDRs: foreign virtual servers kept
     /// How long a leaving real server may keep its connections; zero = without limit (D-08).
     std::chrono::seconds drain_limit{std::chrono::minutes{15}};

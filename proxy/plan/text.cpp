@@ -59,6 +59,10 @@ std::string address_text(const DeviceAddress& key) {
 
 std::string ip_command(std::string_view action, const DeviceAddress& key,
                        const DeviceAddressSpec* spec) {
+    if (key.binding == Binding::route)
+        return std::string{key.address.family() == Family::v4 ? "ip" : "ip -6"} + " route " +
+               std::string{action} + " local " + key.address.text() +
+               " dev lo table local proto 155";
     std::string out = "ip address " + std::string{action} + ' ' + address_text(key) + " dev " +
                       std::string{device};
     if (spec != nullptr && spec->deprecated) out += " preferred_lft 0";
@@ -353,7 +357,8 @@ std::string text(const NodeSnapshot& state) {
     std::string out = "# addresses of " + std::string{device} +
                       (state.device.present ? "\n" : " (there is no such link)\n");
     for (const auto& [key, spec] : state.device.addresses)
-        out += address_text(key) + (spec.deprecated ? " deprecated\n" : "\n");
+        out += address_text(key) + (key.binding == Binding::route ? " route" : "") +
+               (spec.deprecated ? " deprecated\n" : "\n");
     out += "# ipvsadm -S -n\n";
     const auto without_tool = [](const std::string& command) { return command.substr(8) + '\n'; };
     auto next = state.destinations.specs.begin();

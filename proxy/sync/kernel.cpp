@@ -44,8 +44,11 @@ private:
 
     void write(DeviceAddressChanges& changes) {
         skip_addresses_without_server(changes);
+        std::erase_if(changes.remove,
+                      [&](const DeviceAddress& key) { return not_opened_.contains(key.address); });
         guard(Part::device, [&] {
             auto outcome = kernel_.device.apply(changes);
+            note_closed_doors(changes, outcome);
             append(outcome_.addresses.refused, std::move(outcome.refused));
             outcome_.addresses.unknown |= outcome.unknown;
         });
@@ -85,6 +88,16 @@ private:
             if (!refused.contains(key)) open_.insert(key.address);
     }
 
+    /// Remembers addresses that did not become local, or may not have: what makes them local so
+    /// far stays until the new way has been taken.
+    void note_closed_doors(const DeviceAddressChanges& changes, const DeviceOutcome& outcome) {
+        for (const auto& refusal : outcome.refused)
+            not_opened_.insert(refusal.key.address);
+        if (!outcome.unknown) return;
+        for (const auto& [key, spec] : changes.add)
+            not_opened_.insert(key.address);
+    }
+
     /// Traffic to an address without a virtual server behind it would end at whatever listens on
     /// the node itself; so such an address stays unbound until there is one.
     void skip_addresses_without_server(DeviceAddressChanges& changes) {
@@ -97,7 +110,7 @@ private:
 
     Kernel& kernel_;
     Outcome& outcome_;
-    std::set<Address> open_;
+    std::set<Address> open_, not_opened_;
 };
 
 std::map<std::string, std::optional<ipset::Set>> read_sets(ipset::Table& table, Family family) {

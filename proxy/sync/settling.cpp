@@ -104,7 +104,11 @@ private:
         if (written.create_device) state_.device_created();
         learn(state_.addresses(), written.addresses, outcome_.addresses.refused);
         for (const auto& refusal : outcome_.addresses.refused)
-            refuse(Part::device, "address " + shown(refusal.key) + " of kube-ipvs0", refusal.error);
+            refuse(Part::device,
+                   refusal.key.binding == Binding::route
+                       ? shown(refusal.key)
+                       : "address " + shown(refusal.key) + " of kube-ipvs0",
+                   refusal.error);
     }
 
     void settle_sets() {

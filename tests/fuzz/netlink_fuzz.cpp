@@ -9,6 +9,7 @@
 #include "netlink/conntrack_codec.h"
 #include "netlink/link_codec.h"
 #include "netlink/message.h"
+#include "netlink/route_codec.h"
 
 using namespace ipvsproxy;
 using namespace ipvsproxy::netlink;
@@ -52,6 +53,13 @@ void decode(const Message& message) {
             // An IPv4-mapped IPv6 address counts as IPv4, whose prefixes end at 32.
             if (address->key.prefix_length <= address->key.address.bits())
                 require(decode_address(written) == address);
+        });
+    }
+    if (const auto address = decode_route(message)) {
+        Messages out;
+        put_new_route(out, *address);
+        for_each_message(out.bytes(), [&](const Message& written) {
+            require(decode_route(written) == address);
         });
     }
     if (const auto flow = decode_flow(message)) {

@@ -127,7 +127,7 @@ Finished Topology::program(const std::vector<std::string>& arguments) const {
 }
 
 Finished Topology::proxy(const std::string& verb, const std::string& manifests,
-                         const std::string& config) const {
+                         const std::string& config, const std::vector<std::string>& flags) const {
     write(files_ / "objects.yaml", manifests);
     // nf_conntrack_max belongs to the machine; a network namespace may only read it.
     write(files_ / "config.yaml", "apiVersion: kubeproxy.config.k8s.io/v1alpha1\n"
@@ -136,11 +136,15 @@ Finished Topology::proxy(const std::string& verb, const std::string& manifests,
                                   "hostnameOverride: node-1\n"
                                   "conntrack: {maxPerCore: 0}\n" +
                                       config);
-    return program({verb, "--config", files_ / "config.yaml", "-f", files_ / "objects.yaml"});
+    std::vector<std::string> arguments{verb, "--config", files_ / "config.yaml", "-f",
+                                       files_ / "objects.yaml"};
+    arguments.insert(arguments.end(), flags.begin(), flags.end());
+    return program(arguments);
 }
 
-void Topology::apply(const std::string& manifests, const std::string& config) const {
-    const auto finished = proxy("apply", manifests, config);
+void Topology::apply(const std::string& manifests, const std::string& config,
+                     const std::vector<std::string>& flags) const {
+    const auto finished = proxy("apply", manifests, config, flags);
     if (finished.status == 0) return;
     std::ostringstream text;
     text << "ipvsproxy apply: " << finished;

@@ -39,6 +39,7 @@ public:
 
     const Namespace& client() const noexcept { return client_; }
     const Namespace& node() const noexcept { return node_; }
+    const Namespace& remote_1() const noexcept { return remote_1_; }
     const Namespace& local_1() const noexcept { return local_1_; }
 
     /// Runs the program under test on the node.
@@ -46,9 +47,11 @@ public:
     /// Runs `ipvsproxy VERB` on the node with these manifests.
     /// @param config lines added to the KubeProxyConfiguration
     Finished proxy(const std::string& verb, const std::string& manifests,
-                   const std::string& config = {}) const;
+                   const std::string& config = {},
+                   const std::vector<std::string>& flags = {}) const;
     /// `apply`, which must succeed. @throws std::runtime_error with the program's words.
-    void apply(const std::string& manifests, const std::string& config = {}) const;
+    void apply(const std::string& manifests, const std::string& config = {},
+               const std::vector<std::string>& flags = {}) const;
 
 private:
     void attach(const Namespace& pod, const std::string& link, const std::string& v4,

@@ -140,6 +140,39 @@ inline void device_tells_prefix_lengths_apart(Device& device, const DeviceSample
     }
 }
 
+/// @param device one that was just created.
+inline void device_routes(Device& device, const DeviceSample& sample) {
+    const DeviceAddress route = local_route(sample.one.address);
+    SECTION("a local route is read back, is beside an address of its value, and goes alone") {
+        REQUIRE(device.apply({.add = {{route, {}}}}).clean());
+        CHECK(device.snapshot().addresses == DeviceAddresses{{route, {}}});
+        CHECK(device.apply({.add = {{route, {}}}}).clean());
+        REQUIRE(device.apply({.add = {{sample.one, sample.spec}}}).clean());
+        CHECK(device.snapshot().addresses ==
+              DeviceAddresses{{sample.one, sample.spec}, {route, {}}});
+        REQUIRE(device.apply({.remove = {sample.one}}).clean());
+        CHECK(device.snapshot().addresses == DeviceAddresses{{route, {}}});
+        REQUIRE(device.apply({.remove = {route}}).clean());
+        CHECK(device.apply({.remove = {route}}).clean());
+        CHECK(device.snapshot().addresses.empty());
+    }
+    SECTION("it takes the place of an address, and gives it back") {
+        REQUIRE(device.apply({.add = {{sample.one, sample.spec}}}).clean());
+        REQUIRE(device.apply({.add = {{route, {}}}}).clean());
+        REQUIRE(device.apply({.remove = {route}}).clean());
+        CHECK(device.snapshot().addresses == DeviceAddresses{{sample.one, sample.spec}});
+    }
+    SECTION("it outlives the device and needs none") {
+        REQUIRE(device.apply({.add = {{route, {}}, {sample.two, sample.spec}}}).clean());
+        device.destroy();
+        CHECK(device.snapshot().addresses == DeviceAddresses{{route, {}}});
+        CHECK(device.apply({.add = {{local_route(sample.two.address), {}}}}).clean());
+        CHECK(device.apply({.remove = {route}}).clean());
+        CHECK(device.snapshot().addresses ==
+              DeviceAddresses{{local_route(sample.two.address), {}}});
+    }
+}
+
 /// @param device one that does not exist yet.
 inline void device_keeps_contract(Device& device, Family family) {
     const DeviceSample sample = device_sample(family);
@@ -149,6 +182,7 @@ inline void device_keeps_contract(Device& device, Family family) {
     device_adds_and_updates(device, sample);
     device_removes(device, sample);
     device_tells_prefix_lengths_apart(device, sample);
+    device_routes(device, sample);
 }
 
 } // namespace ipvsproxy::tests

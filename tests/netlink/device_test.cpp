@@ -5,6 +5,8 @@
 #include <array>
 #include <chrono>
 #include <cstring>
+#include <iterator>
+#include <sstream>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -15,6 +17,7 @@
 #include "netlink/kernel_device.h"
 #include "netlink/memory_device.h"
 #include "tests/kernel/namespace.h"
+#include "tests/kernel/process.h"
 #include "tests/netlink/device_contract.h"
 
 using namespace ipvsproxy;
@@ -205,6 +208,30 @@ TEST_CASE("an address of the down device takes packets on the node", "[.kernel]"
     CHECK(soon_takes_packets(address("10.96.0.10")));
     CHECK_FALSE(takes_packets(address("2001:db8::11")));
     CHECK_FALSE(takes_packets(address("10.96.0.11")));
+}
+
+TEST_CASE("a local route takes packets on the node", "[.kernel]") {
+    const kernel_test::Namespace own;
+    KernelDevice device{vip_device};
+    const DeviceAddress v4 = local_route(address("10.96.0.10"));
+    REQUIRE(device.apply({.add = {{v4, {}}}}).clean());
+    CHECK(takes_packets(v4.address));
+    CHECK_FALSE(takes_packets(address("10.96.0.11")));
+}
+
+TEST_CASE("routes of others are not taken for ours", "[.kernel]") {
+    const kernel_test::Namespace own;
+    KernelDevice device{vip_device};
+    for (const char* one : {"local 10.96.0.10 dev lo", "local 10.96.0.11 dev lo proto static",
+                            "local 10.96.0.0/24 dev lo proto 155", "blackhole 10.96.0.12 proto 155",
+                            "local fd00:96::10 dev lo proto boot"}) {
+        std::istringstream words{one};
+        std::vector<std::string> argv{"ip", "route", "add"};
+        argv.insert(argv.end(), std::istream_iterator<std::string>{words}, {});
+        argv.insert(argv.end(), {"table", "local"});
+        kernel_test::must_run(argv);
+    }
+    CHECK(device.snapshot().addresses.empty());
 }
 
 TEST_CASE("two thousand addresses are changed in few sends and read in few receives", "[.kernel]") {

@@ -176,16 +176,17 @@ TEST_CASE("P-253 a file beats the flags, but for the logging ones", "[config]") 
 }
 
 TEST_CASE("P-253 a file leaves the flags alone that are none of its fields", "[config]") {
-    const auto options =
-        completed({"--config=x", "--master=https://m", "--cleanup", "--init-only",
-                   "--write-config-to=/w", "--drain-limit=90s", "--iptables-backend=nft"},
-                  file("mode: iptables\n"));
+    const auto options = completed({"--config=x", "--master=https://m", "--cleanup", "--init-only",
+                                    "--write-config-to=/w", "--drain-limit=90s",
+                                    "--iptables-backend=nft", "--ipvs-vip-binding=routes"},
+                                   file("mode: iptables\n"));
     CHECK(options.master == "https://m");
     CHECK(options.cleanup);
     CHECK(options.init_only);
     CHECK(options.write_config_to == "/w");
     CHECK(options.drain_limit == 90s);
     CHECK(options.iptables_backend == IptablesBackend::nft);
+    CHECK(options.vip_binding == Binding::route);
     CHECK(options.warnings.empty());
 }
 
@@ -223,8 +224,8 @@ TEST_CASE("values of the wrong type are refused while parsing", "[config]") {
     for (const char* flag :
          {"--oom-score-adj=x", "--ipvs-sync-period=30", "--kube-api-qps=fast", "--cleanup=maybe",
           "--feature-gates=A", "--feature-gates=A=maybe", "--vmodule=a", "--vmodule=a=x",
-          "--drain-limit=-1s", "--iptables-backend=pf", "--log-json-info-buffer-size=1Q",
-          "--healthz-port=x", "--v=-1"}) {
+          "--drain-limit=-1s", "--iptables-backend=pf", "--ipvs-vip-binding=none",
+          "--log-json-info-buffer-size=1Q", "--healthz-port=x", "--v=-1"}) {
         CAPTURE(flag);
         CHECK_THROWS_AS(parse({flag}), CLI::ValidationError);
     }

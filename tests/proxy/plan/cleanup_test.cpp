@@ -69,6 +69,17 @@ TEST_CASE("P-201 D-14 a cleanup leaves what others made, and nothing else", "[pl
     CHECK(cleanup(kernel).empty());
 }
 
+TEST_CASE("a cleanup takes local routes away, also where there is no device", "[plan]") {
+    Settings settings;
+    settings.vip_binding = Binding::route;
+    Scenario node{settings};
+    busy(node);
+    REQUIRE(node.kernel.device.addresses.size() == 5);
+    node.kernel.device.present = GENERATE(true, false);
+    patch(node.kernel, cleanup(node.kernel));
+    CHECK(node.kernel.device.addresses.empty());
+}
+
 TEST_CASE("D-14 what kube-proxy's iptables mode left goes too", "[plan]") {
     NodeSnapshot seen;
     auto& chains = seen.chains.v4;

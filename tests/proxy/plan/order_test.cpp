@@ -88,6 +88,29 @@ TEST_CASE("D-03 what goes leaves the other way round: the address first, its ent
     CHECK(order_of(node) == Lines{"-address", "-ipvs", "-sets"});
 }
 
+TEST_CASE("an address that is bound in another way is bound anew before it is let go", "[plan]") {
+    for (const auto binding : {Binding::address, Binding::route}) {
+        Settings before, after;
+        (binding == Binding::address ? after : before).vip_binding = Binding::route;
+        Scenario first{before};
+        first.put(web()).put(slice("R.1"));
+        first.round();
+        Scenario second{after};
+        second.kernel = first.kernel;
+        second.put(web()).put(slice("R.1"));
+        second.look();
+        CHECK(order_of(second) == Lines{"+address", "-address"});
+        CHECK(second.round().find(binding == Binding::address ? "+ ip route" : "- ip route") !=
+              std::string::npos);
+        CHECK(second.kernel.device == [&] {
+            Scenario alone{after};
+            alone.put(web()).put(slice("R.1"));
+            alone.round();
+            return alone.kernel.device;
+        }());
+    }
+}
+
 TEST_CASE("an endpoint costs one step", "[plan]") {
     Scenario node;
     node.put(web()).put(slice("R.1"));

@@ -197,3 +197,28 @@ TEST_CASE("what stays refused is tried ever more seldom, up to half a minute", "
         }
     }
 }
+
+TEST_CASE("where a route is refused, the address that stood for it stays", "[sync]") {
+    PaperNode node;
+    node.put(service("web", "10.96.0.10"), "R.1").put(service("api", "10.96.0.11"), "R.1");
+    node.adopt();
+    node.round();
+
+    plan::Settings settings;
+    settings.vip_binding = Binding::route;
+    PaperNode other{node.tables.kernel, node.own_store, settings};
+    auto& device = node.tables.device;
+    const auto route = local_route(plan::ip("10.96.0.10"));
+    const DeviceAddress address{route.address, 32}, gone{plan::ip("10.96.0.11"), 32};
+    device.refuse(route, std::make_error_code(denied));
+    other.adopt();
+    const auto report = other.round();
+    REQUIRE(report.refused.size() == 1);
+    CHECK(report.refused.front().object == "local route 10.96.0.10/32");
+    CHECK(device.state().addresses ==
+          DeviceAddresses{{address, {}}, {local_route(gone.address), {}}});
+    device.refuse(route, {});
+    other.settle();
+    CHECK(device.state().addresses ==
+          DeviceAddresses{{route, {}}, {local_route(gone.address), {}}});
+}
