@@ -15,6 +15,7 @@
 #include "proxy/cli/preflight.h"
 #include "proxy/cli/rehearsal.h"
 #include "proxy/cli/session.h"
+#include "proxy/iptables/nft_raw.h"
 #include "proxy/plan/sets.h"
 
 namespace ipvsproxy::cli {
@@ -97,7 +98,7 @@ void read_surroundings(NodeFindings& node) {
     node.device_managed = managed_by_network_manager(std::string{sync::device_name});
     node.proxies = running_proxies();
     // Without the right to ask, the capabilities have been complained of already.
-    static_cast<void>(attempt([&] { node.nft_tables = nft_tables(); }));
+    static_cast<void>(attempt([&] { node.nft_tables = iptables::nft_table_names(); }));
 }
 
 /// Without a namespace to try it in: a virtual server that no packet can reach comes and goes.

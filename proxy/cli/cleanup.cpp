@@ -4,6 +4,7 @@
 
 #include "proxy/cli/command.h"
 #include "proxy/cli/session.h"
+#include "proxy/iptables/nft_raw.h"
 #include "proxy/log/log.h"
 #include "proxy/plan/cleanup.h"
 
@@ -53,6 +54,21 @@ public:
             refused_.push_back(rule_words(refusal, family));
     }
 
+    /// What kube-proxy's nftables mode made is one table a family.
+    void remove_nft_mode() {
+        const auto tables = iptables::nft_table_names();
+        for (const auto family : families) {
+            const auto name = iptables::nft_mode_table(family);
+            if (std::ranges::find(tables, name) == tables.end()) continue;
+            ++changes_;
+            if (dry_run_) {
+                std::cout << "# node\n- nft delete table " << name << "  # made by the proxy\n";
+            } else if (const auto error = iptables::delete_nft_mode_table(family)) {
+                refused_.push_back("nftables table " + name + ": " + error.message());
+            }
+        }
+    }
+
     void remove_all(sync::Kernel& kernel) {
         sync::Round round;
         round.changes = plan::cleanup(sync::snapshot(kernel));
@@ -89,6 +105,7 @@ private:
 int cleanup(const Invocation& call) {
     complete_options(call);
     Removal removal{call.dry_run};
+    removal.remove_nft_mode();
     // Rules of the variant that is not in use now go first: while they name a set, it cannot go.
     const auto chosen = iptables::choose_backend(std::nullopt).backend;
     const auto other =

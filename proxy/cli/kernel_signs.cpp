@@ -4,13 +4,8 @@
 #include <charconv>
 #include <filesystem>
 #include <fstream>
-#include <linux/netfilter/nf_tables.h>
-#include <linux/netfilter/nfnetlink.h>
 #include <net/if.h>
-#include <sys/socket.h>
 #include <unistd.h>
-
-#include "netlink/kernel_socket.h"
 
 namespace ipvsproxy::cli {
 namespace {
@@ -70,27 +65,6 @@ std::vector<Process> running_proxies() {
     }
     std::ranges::sort(found);
     return found;
-}
-
-std::vector<std::string> nft_tables() {
-    std::vector<std::string> names;
-    if (::access("/sys/module/nf_tables", F_OK) != 0) return names; // asking would load it
-    constexpr auto query = static_cast<std::uint16_t>(NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETTABLE);
-    netlink::Messages request;
-    request.begin(query, 0, nfgenmsg{.nfgen_family = 0, .version = NFNETLINK_V0, .res_id = 0});
-    request.finish();
-    const auto family = [](std::uint8_t number) {
-        return number == AF_INET ? "ip " : number == AF_INET6 ? "ip6 " : "other ";
-    };
-    netlink::Socket socket{NETLINK_NETFILTER};
-    socket.steady_dump(
-        request, [&] { names.clear(); },
-        [&](const netlink::Message& message) {
-            const auto header = message.header<nfgenmsg>();
-            const auto name = message.attributes<nfgenmsg>().string(NFTA_TABLE_NAME);
-            if (header && name) names.push_back(family(header->nfgen_family) + std::string{*name});
-        });
-    return names;
 }
 
 std::vector<std::string> link_names() {

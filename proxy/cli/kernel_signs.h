@@ -1,4 +1,4 @@
-// What else lives on this node, as far as /proc, /sys and nf_tables tell. Reads only.
+// What else lives on this node, as far as /proc and /sys tell. Reads only.
 #pragma once
 
 #include <cstdint>
@@ -16,9 +16,6 @@ std::uint64_t effective_capabilities();
 /// kube-proxy, and ipvsproxy that runs as a daemon: in this network namespace, and visible in this
 /// PID namespace.
 std::vector<Process> running_proxies();
-
-/// "ip kube-proxy", "inet filter" …; none when nf_tables is not loaded or cannot be asked.
-std::vector<std::string> nft_tables();
 
 /// The names of the interfaces of this namespace.
 std::vector<std::string> link_names();

@@ -218,11 +218,14 @@ private:
                  "remove each other's virtual servers");
         for (const auto& table : node_.nft_tables)
             if (table == "ip kube-proxy" || table == "ip6 kube-proxy")
-                warn("other proxies",
-                     "nftables table " + table +
-                         ": kube-proxy's nftables mode made it, and its "
-                         "rules take part",
-                     "stop that kube-proxy, then: nft delete table " + table);
+                warn(
+                    "other proxies",
+                    "nftables table " + table +
+                        ": kube-proxy's nftables mode made it, and its "
+                        "rules take part",
+                    "stop that kube-proxy; run deletes the table once its own rules stand, or: nft "
+                    "delete table " +
+                        table);
     }
 
     void other_rules() {
@@ -236,15 +239,14 @@ private:
                 warn(tool,
                      "a proxy's chains are in " + std::string{iptables::name(other)} + " too (" +
                          listed(strange) + "): both kinds of rule act",
-                     "ipvsproxy cleanup, which removes both, before the next run");
+                     "run removes them once its own rules stand");
             std::vector<std::string> old;
-            for (const auto& [chain, rules] : node_.seen.chains[family])
-                if (chain.name.starts_with("KUBE-SVC-") || chain.name.starts_with("KUBE-SEP-") ||
-                    chain.name.starts_with("KUBE-SVL-") || chain.name.starts_with("KUBE-EXT-"))
-                    old.push_back(chain.name);
+            for (const auto& chain :
+                 plan::leftovers(family, node_.seen.chains[family]).remove_chains)
+                old.push_back(chain.name);
             if (!old.empty())
                 warn(tool, "chains of kube-proxy's iptables mode (" + listed(old) + ')',
-                     "stop that kube-proxy, then: ipvsproxy cleanup");
+                     "stop that kube-proxy; run removes them once its own rules stand");
         }
     }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 #include <string_view>
 
 #include "proxy/plan/rules.h"
@@ -75,19 +76,31 @@ std::string_view target(std::string_view rule) {
     return {};
 }
 
-iptables::TableChanges rule_cleanup(Family family, const iptables::Chains& seen) {
-    const auto ours = chains(family, {}, {});
+/// Jumps of iptables mode to a chain that ipvs mode has too, but jumps to otherwise.
+bool is_iptables_mode_jump(const Chain& from, const iptables::Rule& rule) {
+    return from.table == TableName::filter && target(rule) == "KUBE-PROXY-FIREWALL" &&
+           rule.find("\"kubernetes load balancer firewall\"") != std::string::npos;
+}
+
+/// Removes the chains, and every rule elsewhere that jumps to one of them.
+iptables::TableChanges removal(const iptables::Chains& seen, std::set<Chain> chains) {
     iptables::TableChanges changes;
-    for (const auto& [chain, rules] : seen)
-        if (ours.contains(chain) || is_iptables_mode_chain(chain))
-            changes.remove_chains.insert(chain);
     for (const auto& [chain, rules] : seen) {
-        if (changes.remove_chains.contains(chain)) continue;
+        if (chains.contains(chain)) continue;
         for (const auto& rule : rules)
-            if (changes.remove_chains.contains({chain.table, std::string{target(rule)}}))
+            if (chains.contains({chain.table, std::string{target(rule)}}))
                 changes.remove_rules.push_back({chain, rule});
     }
+    changes.remove_chains = std::move(chains);
     return changes;
+}
+
+iptables::TableChanges rule_cleanup(Family family, const iptables::Chains& seen) {
+    const auto ours = chains(family, {}, {});
+    std::set<Chain> gone;
+    for (const auto& [chain, rules] : seen)
+        if (ours.contains(chain) || is_iptables_mode_chain(chain)) gone.insert(chain);
+    return removal(seen, std::move(gone));
 }
 
 } // namespace
@@ -103,6 +116,18 @@ NodeChanges cleanup(const NodeSnapshot& seen) {
         changes.sets.destroy.insert(name);
     for (const auto family : families)
         changes.rules[family] = rule_cleanup(family, seen.chains[family]);
+    return changes;
+}
+
+iptables::TableChanges leftovers(Family family, const iptables::Chains& seen) {
+    const auto ours = chains(family, {}, {});
+    std::set<Chain> gone;
+    for (const auto& [chain, rules] : seen)
+        if (is_iptables_mode_chain(chain) && !ours.contains(chain)) gone.insert(chain);
+    auto changes = removal(seen, std::move(gone));
+    for (const auto& [chain, rules] : seen)
+        for (const auto& rule : rules)
+            if (is_iptables_mode_jump(chain, rule)) changes.remove_rules.push_back({chain, rule});
     return changes;
 }
 

@@ -12,4 +12,9 @@ namespace ipvsproxy::plan {
 /// device.
 NodeChanges cleanup(const NodeSnapshot& seen);
 
+/// What kube-proxy's iptables mode left beside our own chains and jumps, in the same tables: its
+/// chains that are not ours, and the rules that jump to them, or to ours by a jump that only that
+/// mode has.
+iptables::TableChanges leftovers(Family family, const iptables::Chains& seen);
+
 } // namespace ipvsproxy::plan

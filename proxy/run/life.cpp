@@ -1,5 +1,6 @@
 #include "proxy/run/life.h"
 
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -25,6 +26,11 @@ Life::Life(Settings& settings, Source& source, Signals& signals)
                                          {"reason", kernel_->backend().reason}});
     sync::prepare(*kernel_, options_);
     observers_.add(log_);
+    PerFamily<bool> enabled;
+    for (const auto family : families)
+        enabled[family] = kernel_->tables().rules[family] != nullptr;
+    takeover_.emplace(kernel_->backend().backend, enabled, [this] { return rules_stand(); });
+    observers_.add(*takeover_);
 }
 
 Ending Life::live() {
@@ -73,6 +79,12 @@ void Life::take(int signal) {
     log::info("Reading all files again", {{"signal", signal}});
     look_at_settings();
     source_.read_again(*this);
+}
+
+/// Whether the kernel is believed to hold all of our rules.
+bool Life::rules_stand() {
+    const auto left = cluster_->state().changes();
+    return std::ranges::all_of(families, [&](Family family) { return left.rules[family].empty(); });
 }
 
 asio::awaitable<void> Life::follow_settings() {

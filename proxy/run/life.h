@@ -12,6 +12,7 @@
 #include "proxy/run/settings.h"
 #include "proxy/run/signals.h"
 #include "proxy/run/source.h"
+#include "proxy/run/takeover.h"
 #include "proxy/sync/daemon.h"
 #include "proxy/sync/log_observer.h"
 #include "proxy/sync/observers.h"
@@ -41,6 +42,7 @@ private:
     boost::asio::awaitable<void> follow_settings();
     void take(int signal);
     void look_at_settings();
+    bool rules_stand();
     void spawn(boost::asio::awaitable<void> part);
     void end();
     void changed() override;
@@ -54,6 +56,7 @@ private:
     std::unique_ptr<sync::RealKernel> kernel_;
     AddressEvents events_; ///< heard before the interfaces are read, so that no change is missed
     sync::LogObserver log_;
+    std::optional<Takeover> takeover_;
     sync::Observers observers_;
     std::unique_ptr<sync::Cluster> cluster_;
     std::optional<sync::Daemon> daemon_; ///< as soon as the Node is known

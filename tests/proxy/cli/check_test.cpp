@@ -10,6 +10,7 @@
 #include "proxy/cli/kernel_signs.h"
 #include "proxy/cli/preflight.h"
 #include "proxy/cli/rehearsal.h"
+#include "proxy/iptables/nft_raw.h"
 #include "proxy/iptables/tool.h"
 #include "proxy/plan/sets.h"
 #include "tests/kernel/namespace.h"
@@ -334,11 +335,11 @@ TEST_CASE("Tables of nf_tables are told by family and name, and the rehearsal kn
         INFO(trial.subject);
         CHECK(trial.refusal.empty());
     }
-    CHECK(nft_tables().empty());
+    CHECK(iptables::nft_table_names().empty());
     REQUIRE(iptables::run_tool({"iptables-nft", "-t", "nat", "-N", "OTHERS"}, {}).status == 0);
-    CHECK(nft_tables() == std::vector<std::string>{"ip nat"});
+    CHECK(iptables::nft_table_names() == std::vector<std::string>{"ip nat"});
     REQUIRE(iptables::run_tool({"ip6tables-nft", "-t", "nat", "-N", "OTHERS"}, {}).status == 0);
-    CHECK(nft_tables() == std::vector<std::string>{"ip nat", "ip6 nat"});
+    CHECK(iptables::nft_table_names() == std::vector<std::string>{"ip nat", "ip6 nat"});
 }
 
 TEST_CASE("The signs of a node are read where there are none", "[cli][check]") {

@@ -6,6 +6,7 @@
 #include "tests/proxy/cli/daemon.h"
 #include "tests/proxy/cli/program.h"
 #include "tests/proxy/files/folder.h"
+#include "tests/proxy/sync/iptables_mode.h"
 
 namespace ipvsproxy::cli {
 namespace {
@@ -159,6 +160,19 @@ TEST_CASE("a change of configuration writes nothing that stays as it was", "[.ke
     CHECK(daemon.says("differences=0"));
     daemon.signal(SIGTERM);
     CHECK(daemon.end() == 0);
+}
+
+TEST_CASE("what iptables mode left is removed once our own rules stand, and named", "[.kernel]") {
+    const Node node;
+    must_run({"iptables-legacy-restore"}, sync::iptables_mode_rules);
+    auto daemon = node.start();
+    REQUIRE(daemon.says("Removed what another mode of kube-proxy left"));
+    const auto log = daemon.log();
+    CHECK_THAT(log, Contains("iptables (legacy) nat KUBE-SVC-ERIFXISQEP7F7OF4"));
+    CHECK(log.find(settled) < log.find("Removed what another mode"));
+    const auto rules = must_run({"iptables-legacy-save"});
+    CHECK(rules.find("KUBE-SVC-") == std::string::npos);
+    CHECK_THAT(rules, Contains(":KUBE-NODE-PORT ") && Contains(":MINE "));
 }
 
 TEST_CASE("SIGHUP reads configuration and manifests again", "[.kernel]") {

@@ -107,3 +107,92 @@ TEST_CASE("a kube-ipvs0 that is no dummy device is not ours to take away", "[pla
     CHECK(text(describe(cleanup(seen), NodeState{{}})) ==
           "# node\n- ip link del kube-ipvs0  # made by the proxy\n");
 }
+
+namespace {
+
+/// The nat and filter tables as kube-proxy's iptables mode has them, and kubelet's beside them.
+iptables::Chains iptables_mode() {
+    iptables::Chains chains;
+    const auto jump = [](const std::string& words, const std::string& to) {
+        return "-m comment --comment \"" + words + "\" -j " + to;
+    };
+    const auto of_new = [&](const std::string& words, const std::string& to) {
+        return "-m conntrack --ctstate NEW " + jump(words, to);
+    };
+    chains[{TableName::nat, "PREROUTING"}] = {jump("kubernetes service portals", "KUBE-SERVICES")};
+    chains[{TableName::nat, "OUTPUT"}] = {jump("kubernetes service portals", "KUBE-SERVICES")};
+    chains[{TableName::nat, "POSTROUTING"}] = {
+        jump("kubernetes postrouting rules", "KUBE-POSTROUTING"), "-j CNI"};
+    chains[{TableName::nat, "KUBE-SERVICES"}] = {"-d 10.96.0.10/32 -j KUBE-SVC-ABC"};
+    for (const auto* name :
+         {"KUBE-POSTROUTING", "KUBE-MARK-MASQ", "KUBE-NODEPORTS", "KUBE-SVC-ABC", "KUBE-SEP-ABC",
+          "KUBE-SVL-ABC", "KUBE-EXT-ABC", "KUBE-FW-ABC", "KUBE-PROXY-CANARY", "CNI"})
+        chains[{TableName::nat, name}];
+    chains[{TableName::filter, "INPUT"}] = {
+        of_new("kubernetes load balancer firewall", "KUBE-PROXY-FIREWALL"),
+        jump("kubernetes health check service ports", "KUBE-NODEPORTS"),
+        of_new("kubernetes externally-visible service portals", "KUBE-EXTERNAL-SERVICES"),
+        "-j KUBE-FIREWALL"};
+    chains[{TableName::filter, "FORWARD"}] = {
+        of_new("kubernetes load balancer firewall", "KUBE-PROXY-FIREWALL"),
+        jump("kubernetes forwarding rules", "KUBE-FORWARD"),
+        of_new("kubernetes service portals", "KUBE-SERVICES"),
+        of_new("kubernetes externally-visible service portals", "KUBE-EXTERNAL-SERVICES")};
+    chains[{TableName::filter, "OUTPUT"}] = {
+        of_new("kubernetes load balancer firewall", "KUBE-PROXY-FIREWALL"),
+        of_new("kubernetes service portals", "KUBE-SERVICES"), "-j KUBE-FIREWALL"};
+    for (const auto* name :
+         {"KUBE-SERVICES", "KUBE-EXTERNAL-SERVICES", "KUBE-FORWARD", "KUBE-NODEPORTS",
+          "KUBE-PROXY-FIREWALL", "KUBE-PROXY-CANARY", "KUBE-FIREWALL"})
+        chains[{TableName::filter, name}];
+    chains[{TableName::mangle, "KUBE-PROXY-CANARY"}];
+    chains[{TableName::mangle, "KUBE-KUBELET-CANARY"}];
+    return chains;
+}
+
+} // namespace
+
+TEST_CASE("a node taken over from iptables mode ends as one that never knew it", "[plan]") {
+    Scenario fresh;
+    for (const auto family : families) {
+        auto& chains = fresh.kernel.chains[family];
+        chains[{TableName::nat, "POSTROUTING"}] = {"-j CNI"};
+        chains[{TableName::nat, "CNI"}];
+        for (const auto* chain : {"INPUT", "OUTPUT"})
+            chains[{TableName::filter, chain}] = {"-j KUBE-FIREWALL"};
+        chains[{TableName::filter, "KUBE-FIREWALL"}];
+        chains[{TableName::mangle, "KUBE-KUBELET-CANARY"}];
+    }
+    busy(fresh);
+    Scenario taken;
+    for (const auto family : families)
+        taken.kernel.chains[family] = iptables_mode();
+    busy(taken);
+    for (const auto family : families) {
+        auto& chains = taken.kernel.chains[family];
+        NodeChanges changes;
+        changes.rules[family] = leftovers(family, chains);
+        CHECK_FALSE(changes.rules[family].empty());
+        patch(taken.kernel, changes);
+        CHECK(leftovers(family, chains).empty());
+        // Jumps that both modes have keep their place; all else is the same.
+        for (const auto& [chain, rules] : fresh.kernel.chains[family]) {
+            CAPTURE(chain);
+            REQUIRE(chains.contains(chain));
+            const auto sorted = [](iptables::Rules all) {
+                std::ranges::sort(all);
+                return all;
+            };
+            CHECK(sorted(chains.at(chain)) == sorted(rules));
+        }
+        for (const auto& [chain, rules] : chains)
+            if (!fresh.kernel.chains[family].contains(chain)) CHECK(rules.empty());
+    }
+}
+
+TEST_CASE("our own rules are no leftovers of another mode", "[plan]") {
+    Scenario node;
+    busy(node);
+    for (const auto family : families)
+        CHECK(leftovers(family, node.kernel.chains[family]).empty());
+}
