@@ -84,7 +84,8 @@ Source::Source(Where where, model::Store& store, Say say)
 }
 
 void Source::read_all() {
-    refresh({.everything = true});
+    scan(Look::surely);
+    report_contested();
 }
 
 void Source::refresh(const Changed& changed) {
@@ -97,7 +98,7 @@ void Source::refresh(const Changed& changed) {
         if (!plain) everything = true;
         else if (watches_over(path)) look(path, Look::surely);
     }
-    if (everything) scan();
+    if (everything) scan(Look::if_stamped_anew);
     report_contested();
 }
 
@@ -174,7 +175,7 @@ void Source::list_folder(const std::string& folder, Listing& listing,
     }
 }
 
-void Source::scan() {
+void Source::scan(Look how) {
     const auto listing = list();
     for (const auto& folder : std::exchange(folders_, listing.folders))
         if (!listing.folders.contains(folder) && !is_given(folder)) report(folder, {});
@@ -190,7 +191,7 @@ void Source::scan() {
     for (const auto& file : gone)
         forget(file);
     for (const auto& file : listing.files)
-        look(file, Look::if_stamped_anew);
+        look(file, how);
 }
 
 /// Reads a file if it is another than the one that was read last.

@@ -32,7 +32,8 @@ public:
     /// @param store outlives this, and holds nothing that others put there under the same names.
     Source(Where where, model::Store& store, Say say);
 
-    /// Reads everything there is; standard input the first time only.
+    /// Reads everything there is, whatever its time stamps say; standard input the first time
+    /// only.
     void read_all();
     /// Reads again what may have changed. Files with the same content cost a read and no more.
     void refresh(const Changed& changed);
@@ -64,8 +65,8 @@ private:
 
     Listing list();
     void list_folder(const std::string& folder, Listing& listing, std::vector<std::string>& deeper);
-    void scan();
     enum class Look : std::uint8_t { if_stamped_anew, surely };
+    void scan(Look how);
     void look(const std::string& file, Look how);
     bool is_given(const std::string& path) const;
     void read(const std::string& file, const std::optional<Stamp>& stamp);

@@ -253,6 +253,8 @@ std::vector<SwitchChange> switch_changes(RealKernel& kernel, const config::Optio
 
 std::size_t prepare(RealKernel& kernel, const config::Options& options) {
     std::size_t written = 0;
+    if (kernel.tables().rules.v6 == nullptr)
+        log::info("This node has no IPv6, or it is disabled: it is kept for IPv4 alone");
     prepare_sysctls(kernel, options, written);
     prepare_conntrack_buckets(options, written);
     ipvs::probe(kernel.tables().ipvs, options.configuration.ipvs.scheduler);

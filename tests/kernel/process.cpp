@@ -1,4 +1,5 @@
 #include "tests/kernel/process.h"
+#include "tests/kernel/running.h"
 
 #include <cerrno>
 #include <chrono>
@@ -15,6 +16,7 @@
 #include <system_error>
 #include <thread>
 #include <unistd.h>
+#include <utility>
 
 namespace ipvsproxy::kernel_test {
 
@@ -90,13 +92,54 @@ std::ostream& operator<<(std::ostream& out, const Finished& finished) {
     return out << "exit status " << finished.status << '\n' << finished.out << finished.err;
 }
 
+struct Running::Files {
+    Scratch in{"in"}, out{"out"}, err{"err"};
+};
+
+Running::Running(const std::vector<std::string>& argv, const std::string& input)
+    : files_(std::make_unique<Files>()), name_(argv.front()) {
+    files_->in.write(input);
+    child_ = spawn(argv, files_->in, files_->out, files_->err);
+}
+
+Running::~Running() {
+    if (child_ == 0) return;
+    ::kill(child_, SIGKILL);
+    ::waitpid(child_, nullptr, 0);
+}
+
+std::string Running::log() const {
+    return files_->err.text();
+}
+
+std::size_t Running::said(const std::string& text) const {
+    const auto all = log();
+    std::size_t times = 0;
+    for (auto at = all.find(text); at != std::string::npos; at = all.find(text, at + text.size()))
+        ++times;
+    return times;
+}
+
+void Running::send(int signal) const {
+    ::kill(child_, signal);
+}
+
+Finished Running::wait() {
+    const int status = wait_for(std::exchange(child_, 0), name_);
+    return {.status = status, .out = files_->out.text(), .err = files_->err.text()};
+}
+
+bool eventually(const std::function<bool()>& happened, std::chrono::seconds limit) {
+    const auto end = std::chrono::steady_clock::now() + limit;
+    while (!happened()) {
+        if (std::chrono::steady_clock::now() > end) return false;
+        std::this_thread::sleep_for(std::chrono::milliseconds{20});
+    }
+    return true;
+}
+
 Finished run_command(const std::vector<std::string>& argv, const std::string& input) {
-    const Scratch in{"in"};
-    const Scratch out{"out"};
-    const Scratch err{"err"};
-    in.write(input);
-    const int status = wait_for(spawn(argv, in, out, err), argv.front());
-    return {.status = status, .out = out.text(), .err = err.text()};
+    return Running{argv, input}.wait();
 }
 
 std::string must_run(const std::vector<std::string>& argv, const std::string& input) {
