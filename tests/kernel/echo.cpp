@@ -181,4 +181,18 @@ Answer ask(const Namespace& from, Protocol protocol, const AddressPort& target,
     }
 }
 
+int listen_at(const Namespace& where, Port port) {
+    const Inside there{where};
+    return open_server(SOCK_STREAM, port);
+}
+
+int connect_to(const Namespace& from, const AddressPort& target, std::chrono::milliseconds limit) {
+    const Inside there{from};
+    const int descriptor = open_socket(SOCK_STREAM | SOCK_NONBLOCK);
+    if (connect_within(descriptor, mapped(target), limit) == Outcome::answered) return descriptor;
+    const int error = errno;
+    ::close(descriptor);
+    throw std::system_error(error, std::generic_category(), "connect to " + target.text());
+}
+
 } // namespace ipvsproxy::kernel_test

@@ -53,4 +53,12 @@ std::ostream& operator<<(std::ostream& out, const Answer& answer);
 Answer ask(const Namespace& from, Protocol protocol, const AddressPort& target,
            std::chrono::milliseconds limit = std::chrono::seconds{3});
 
+/// A socket that listens for TCP, over both families. The caller closes it.
+/// @throws std::system_error when it cannot.
+int listen_at(const Namespace& where, Port port);
+/// A TCP connection, non-blocking. The caller closes it.
+/// @throws std::system_error when it does not come about within `limit`.
+int connect_to(const Namespace& from, const AddressPort& target,
+               std::chrono::milliseconds limit = std::chrono::seconds{3});
+
 } // namespace ipvsproxy::kernel_test

@@ -112,7 +112,7 @@ std::string Running::log() const {
     return files_->err.text();
 }
 
-std::size_t Running::said(const std::string& text) const {
+std::size_t Running::count(const std::string& text) const {
     const auto all = log();
     std::size_t times = 0;
     for (auto at = all.find(text); at != std::string::npos; at = all.find(text, at + text.size()))
@@ -120,8 +120,18 @@ std::size_t Running::said(const std::string& text) const {
     return times;
 }
 
-void Running::send(int signal) const {
-    ::kill(child_, signal);
+bool Running::says(const std::string& text) const {
+    return comes_true([&] { return log().find(text) != std::string::npos; });
+}
+
+bool Running::runs() const {
+    siginfo_t ended{};
+    ::waitid(P_PID, static_cast<id_t>(child_), &ended, WEXITED | WNOHANG | WNOWAIT);
+    return ended.si_pid == 0;
+}
+
+void Running::signal(int number) const {
+    ::kill(child_, number);
 }
 
 Finished Running::wait() {
@@ -129,9 +139,9 @@ Finished Running::wait() {
     return {.status = status, .out = files_->out.text(), .err = files_->err.text()};
 }
 
-bool eventually(const std::function<bool()>& happened, std::chrono::seconds limit) {
+bool comes_true(const std::function<bool()>& holds, std::chrono::seconds limit) {
     const auto end = std::chrono::steady_clock::now() + limit;
-    while (!happened()) {
+    while (!holds()) {
         if (std::chrono::steady_clock::now() > end) return false;
         std::this_thread::sleep_for(std::chrono::milliseconds{20});
     }

@@ -10,6 +10,10 @@
 
 namespace ipvsproxy::kernel_test {
 
+/// Waits until `holds`, for as long as a loaded machine may need. @return whether it came to that.
+bool comes_true(const std::function<bool()>& holds,
+                std::chrono::seconds limit = std::chrono::seconds{30});
+
 /// A program that runs beside the test, in the network namespace of the thread that made it. It is
 /// killed with the object.
 class Running {
@@ -22,13 +26,19 @@ public:
     Running(Running&&) = delete;
     Running& operator=(Running&&) = delete;
 
+    int pid() const noexcept { return child_; }
     /// What it has written to its standard error so far.
     std::string log() const;
-    /// How often `text` stands in log().
-    std::size_t said(const std::string& text) const;
-    void send(int signal) const;
+    /// Whether `text` comes to stand in log().
+    bool says(const std::string& text) const;
+    /// How often `text` stands in log() by now.
+    std::size_t count(const std::string& text) const;
+    bool runs() const;
+    void signal(int number) const;
     /// Waits for its end. @throws std::runtime_error when it takes longer than a minute.
     Finished wait();
+    /// wait(), and its status.
+    int end() { return wait().status; }
 
 private:
     struct Files;
@@ -36,9 +46,5 @@ private:
     std::string name_;
     int child_{};
 };
-
-/// Whether `happened` comes true within this time; it is asked every few milliseconds.
-bool eventually(const std::function<bool()>& happened,
-                std::chrono::seconds limit = std::chrono::seconds{20});
 
 } // namespace ipvsproxy::kernel_test

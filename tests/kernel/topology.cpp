@@ -126,8 +126,7 @@ Finished Topology::program(const std::vector<std::string>& arguments) const {
     return run_command(argv);
 }
 
-Finished Topology::proxy(const std::string& verb, const std::string& manifests,
-                         const std::string& config, const std::vector<std::string>& flags) const {
+void Topology::give(const std::string& manifests, const std::string& config) const {
     write(files_ / "objects.yaml", manifests);
     // nf_conntrack_max belongs to the machine; a network namespace may only read it.
     write(files_ / "config.yaml", "apiVersion: kubeproxy.config.k8s.io/v1alpha1\n"
@@ -136,10 +135,27 @@ Finished Topology::proxy(const std::string& verb, const std::string& manifests,
                                   "hostnameOverride: node-1\n"
                                   "conntrack: {maxPerCore: 0}\n" +
                                       config);
-    std::vector<std::string> arguments{verb, "--config", files_ / "config.yaml", "-f",
-                                       files_ / "objects.yaml"};
-    arguments.insert(arguments.end(), flags.begin(), flags.end());
-    return program(arguments);
+}
+
+std::vector<std::string> Topology::command_line(const std::string& verb,
+                                                const std::vector<std::string>& flags) const {
+    std::vector<std::string> words{verb, "--config", files_ / "config.yaml", "-f",
+                                   files_ / "objects.yaml"};
+    words.insert(words.end(), flags.begin(), flags.end());
+    return words;
+}
+
+Finished Topology::proxy(const std::string& verb, const std::string& manifests,
+                         const std::string& config, const std::vector<std::string>& flags) const {
+    give(manifests, config);
+    return program(command_line(verb, flags));
+}
+
+Running Topology::daemon(const std::vector<std::string>& flags) const {
+    auto argv = command_line("run", flags);
+    argv.insert(argv.begin(), program_path());
+    const Inside there{node_};
+    return Running{argv};
 }
 
 void Topology::apply(const std::string& manifests, const std::string& config,

@@ -3,6 +3,7 @@
 #include "tests/kernel/echo.h"
 #include "tests/kernel/namespace.h"
 #include "tests/kernel/process.h"
+#include "tests/kernel/running.h"
 
 #include <cstdint>
 #include <filesystem>
@@ -39,8 +40,8 @@ public:
 
     const Namespace& client() const noexcept { return client_; }
     const Namespace& node() const noexcept { return node_; }
-    const Namespace& remote_1() const noexcept { return remote_1_; }
     const Namespace& local_1() const noexcept { return local_1_; }
+    const Namespace& remote_1() const noexcept { return remote_1_; }
 
     /// Runs the program under test on the node.
     Finished program(const std::vector<std::string>& arguments) const;
@@ -53,7 +54,14 @@ public:
     void apply(const std::string& manifests, const std::string& config = {},
                const std::vector<std::string>& flags = {}) const;
 
+    /// What the next command, or the daemon, is fed with.
+    void give(const std::string& manifests, const std::string& config = {}) const;
+    /// `ipvsproxy run` on the node, which follows what is given.
+    Running daemon(const std::vector<std::string>& flags = {}) const;
+
 private:
+    std::vector<std::string> command_line(const std::string& verb,
+                                          const std::vector<std::string>& flags) const;
     void attach(const Namespace& pod, const std::string& link, const std::string& v4,
                 const std::string& v6) const;
 

@@ -1,10 +1,10 @@
 // What clients and backends see on the wire once the program under test has written the kernel.
+#include "tests/kernel/objects.h"
 #include "tests/kernel/topology.h"
 
 #include <catch2/catch.hpp>
 #include <cstdint>
 #include <initializer_list>
-#include <sstream>
 #include <vector>
 
 namespace ipvsproxy::kernel_test {
@@ -12,48 +12,6 @@ namespace {
 
 using std::string;
 using Texts = std::set<string>;
-
-/// A Service of namespace default; `spec` is further lines of its spec, each indented by two.
-string service(const string& name, const string& spec) {
-    return "---\napiVersion: v1\nkind: Service\nmetadata: {name: " + name +
-           ", namespace: default}\nspec:\n" + spec;
-}
-
-/// The ports of every service here: 80 over TCP and UDP, to the backends' 8080.
-string ports(int tcp_node_port = 0, int udp_node_port = 0) {
-    const auto node_port = [](int port) {
-        return port == 0 ? string{} : ", nodePort: " + std::to_string(port);
-    };
-    return "  ports:\n  - {name: tcp, port: 80, targetPort: 8080, protocol: TCP" +
-           node_port(tcp_node_port) +
-           "}\n  - {name: udp, port: 80, targetPort: 8080, protocol: UDP" +
-           node_port(udp_node_port) + "}\n";
-}
-
-struct Endpoint {
-    const char* address;
-    const char* node;
-};
-constexpr Endpoint local_1{.address = "10.244.1.10", .node = "node-1"};
-constexpr Endpoint local_2{.address = "10.244.1.20", .node = "node-1"};
-constexpr Endpoint remote_1{.address = "10.244.2.10", .node = "node-2"};
-constexpr Endpoint local_1_v6{.address = "fd00:244:1::10", .node = "node-1"};
-constexpr Endpoint remote_1_v6{.address = "fd00:244:2::10", .node = "node-2"};
-
-string slice(const string& of, const std::vector<Endpoint>& endpoints) {
-    const bool v6 = string{endpoints.front().address}.find(':') != string::npos;
-    std::ostringstream text;
-    text << "---\napiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {name: " << of
-         << (v6 ? "-v6" : "-v4")
-         << ", namespace: default, labels: {kubernetes.io/service-name: " << of
-         << "}}\naddressType: " << (v6 ? "IPv6" : "IPv4")
-         << "\nports:\n- {name: tcp, port: 8080, protocol: TCP}\n"
-            "- {name: udp, port: 8080, protocol: UDP}\nendpoints:\n";
-    for (const auto& endpoint : endpoints)
-        text << "- {addresses: ['" << endpoint.address << "'], nodeName: " << endpoint.node
-             << ", conditions: {ready: true}}\n";
-    return text.str();
-}
 
 const string dual_stack_web = service("web", "  type: NodePort\n"
                                              "  ipFamilyPolicy: RequireDualStack\n"

@@ -3,7 +3,7 @@
 #include <filesystem>
 
 #include "tests/kernel/namespace.h"
-#include "tests/proxy/cli/daemon.h"
+#include "tests/kernel/running.h"
 #include "tests/proxy/cli/program.h"
 #include "tests/proxy/files/folder.h"
 #include "tests/proxy/sync/iptables_mode.h"
@@ -14,8 +14,10 @@ namespace {
 using Catch::Matchers::Contains;
 using files::Folder;
 using files::service_yaml;
+using kernel_test::comes_true;
 using kernel_test::must_run;
 using kernel_test::Namespace;
+using kernel_test::Running;
 
 /// The configuration that the tests change: a namespace of its own may not set nf_conntrack_max.
 std::string configuration(const std::string& rest) {
@@ -38,12 +40,12 @@ public:
         folder_.write("etc/config.conf", configuration(rest));
     }
     const Folder& folder() const { return folder_; }
-    Daemon start(std::vector<std::string> more = {}) const {
+    Running start(std::vector<std::string> more = {}) const {
         std::vector<std::string> words{
             program_path(),           "run", "--config", folder_.path("etc/config.conf"), "-f",
             folder_.path("web.yaml"), "-v=2"};
         words.insert(words.end(), more.begin(), more.end());
-        return Daemon{words, folder_.path("log")};
+        return Running{words};
     }
 
 private:
@@ -189,11 +191,9 @@ TEST_CASE("SIGHUP reads configuration and manifests again", "[.kernel]") {
 
 TEST_CASE("manifests on standard input outlive a change of configuration", "[.kernel]") {
     const Node node;
-    Daemon daemon{{"/bin/sh", "-c",
-                   "exec '" + program_path() + "' run --config '" +
-                       node.folder().path("etc/config.conf") + "' -f - < '" +
-                       node.folder().path("web.yaml") + "'"},
-                  node.folder().path("log")};
+    const Running daemon{
+        {program_path(), "run", "--config", node.folder().path("etc/config.conf"), "-f", "-"},
+        service_yaml("web", "10.96.0.80")};
     REQUIRE(daemon.says(settled));
     node.write("ipvs: {scheduler: sh}");
     CHECK(becomes("sh"));

@@ -17,7 +17,7 @@ namespace {
 using Catch::Matchers::Contains;
 using files::Folder;
 using files::service_yaml;
-using kernel_test::eventually;
+using kernel_test::comes_true;
 using kernel_test::must_run;
 using kernel_test::Namespace;
 using kernel_test::Running;
@@ -54,20 +54,20 @@ std::string served() {
 
 /// Waits until the node serves this, as served() tells it.
 void await_served(const Running& daemon, const std::string& expected) {
-    if (eventually([&] { return served() == expected; })) return;
+    if (comes_true([&] { return served() == expected; })) return;
     UNSCOPED_INFO(daemon.log());
     REQUIRE(served() == expected);
 }
 
 void await_said(const Running& daemon, const std::string& text, std::size_t times = 1) {
-    if (eventually([&] { return daemon.said(text) >= times; })) return;
+    if (comes_true([&] { return daemon.count(text) >= times; })) return;
     UNSCOPED_INFO(daemon.log());
     FAIL("not said: " << text);
 }
 
 /// Ends the daemon as an init system does, which must be well.
 std::string stop(Running& daemon) {
-    daemon.send(SIGTERM);
+    daemon.signal(SIGTERM);
     const auto finished = daemon.wait();
     CAPTURE(finished);
     REQUIRE(finished.status == 0);
@@ -125,7 +125,7 @@ TEST_CASE("run keeps what a half-written file gave, and says once where it is wr
     node.folder.write("a.yaml", half); // an editor saves again
     node.folder.write("b.yaml", service_yaml("b", "10.96.0.2", "81"));
     await_served(daemon, "10.96.0.1:80 10.96.0.2:81");
-    CHECK(daemon.said(node.folder.path("a.yaml")) == 1);
+    CHECK(daemon.count(node.folder.path("a.yaml")) == 1);
 
     node.folder.write("a.yaml", service_yaml("a", "10.96.0.1", "700000"));
     await_said(daemon, "spec.ports[0].port");
@@ -137,7 +137,7 @@ TEST_CASE("run keeps what a half-written file gave, and says once where it is wr
     await_served(daemon, "10.96.0.1:7000 10.96.0.2:81");
     const auto log = stop(daemon);
     CAPTURE(log);
-    CHECK(daemon.said("a.yaml:") == 2);
+    CHECK(daemon.count("a.yaml:") == 2);
 }
 
 TEST_CASE("a Service that run cannot read touches no other of its file", "[.kernel]") {
@@ -184,7 +184,7 @@ TEST_CASE("run reads standard input once, beside files that it follows", "[.kern
     Running daemon{run_command_line({"-f", "-", "-f", node.folder.path("a.yaml")}),
                    service_yaml("piped", "10.96.0.9")};
     await_served(daemon, "10.96.0.1:80 10.96.0.9:80");
-    daemon.send(SIGHUP);
+    daemon.signal(SIGHUP);
     await_said(daemon, "Reading all files again");
     node.folder.replace("a.yaml", service_yaml("a", "10.96.0.2"));
     await_served(daemon, "10.96.0.2:80 10.96.0.9:80");
@@ -225,7 +225,7 @@ TEST_CASE("run reads its files again on SIGHUP, where nothing tells of their cha
     auto daemon = node.daemon();
     await_served(daemon, "10.96.0.1:80");
     behind.replace("10.96.0.1", "10.96.0.2");
-    daemon.send(SIGHUP);
+    daemon.signal(SIGHUP);
     await_served(daemon, "10.96.0.2:80");
     stop(daemon);
 }
@@ -240,7 +240,7 @@ TEST_CASE("run ends well on SIGTERM and SIGINT, leaves the node as it is, and ad
         auto daemon = node.daemon();
         await_said(daemon, "The node is as the Services ask");
         const auto state = call({"snapshot"}).out;
-        daemon.send(signal);
+        daemon.signal(signal);
         const auto finished = daemon.wait();
         CAPTURE(finished);
         CHECK(finished.status == 0);
@@ -280,7 +280,7 @@ TEST_CASE("without IPv6 run keeps the node for IPv4 alone, and says so once", "[
     CHECK(must_run({"ipset", "list", "-n"}).find("KUBE-6-") == std::string::npos);
     const auto log = stop(daemon);
     CAPTURE(log);
-    CHECK(daemon.said("IPv4 alone") == 1);
+    CHECK(daemon.count("IPv4 alone") == 1);
 }
 
 TEST_CASE("without a Node object run goes by the host's name and its interfaces", "[.kernel]") {
