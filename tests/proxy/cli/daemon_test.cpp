@@ -1,5 +1,6 @@
 // The daemon on a real kernel, from its start to its end, under kube-proxy's name.
 #include <catch2/catch.hpp>
+#include <csignal>
 #include <filesystem>
 
 #include "tests/kernel/namespace.h"
