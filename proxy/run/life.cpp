@@ -6,6 +6,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <csignal>
 #include <functional>
+#include <stdexcept>
 #include <unistd.h>
 #include <utility>
 
@@ -17,6 +18,14 @@
 namespace ipvsproxy::run {
 
 namespace asio = boost::asio;
+
+namespace {
+
+bool local_by_node(const config::Options& options) {
+    return options.parsed.local_mode == config::LocalMode::node_cidr;
+}
+
+} // namespace
 
 Life::Life(Settings& settings, Source& source, Signals& signals)
     : settings_{settings}, options_{settings.options()}, source_{source}, signals_{signals},
@@ -48,6 +57,11 @@ Ending Life::live() {
 asio::awaitable<void> Life::begin() {
     co_await source_.find_node();
     auto& store = source_.store();
+    if (const auto* node = store.node(options_.node_name)) pod_cidrs_ = node->pod_cidrs;
+    if (local_by_node(options_) && pod_cidrs_.empty())
+        throw std::runtime_error{"no podCIDRs of node \"" + options_.node_name +
+                                 "\" are known, which detectLocalMode NodeCIDR goes by: see that "
+                                 "its Node object is there and has spec.podCIDRs"};
     cluster_ = sync::make_cluster(options_, store, kernel_.get(), {}, sync::Complaints::errors);
     store.take_node_changed();
     const auto& ipvs = options_.configuration.ipvs;
@@ -105,10 +119,13 @@ void Life::look_at_settings() {
 /// One part that fails ends them all.
 void Life::spawn(asio::awaitable<void> part) {
     asio::co_spawn(io_, std::move(part), [this](std::exception_ptr error) {
-        if (!error) return;
-        if (!failure_) failure_ = error;
-        end();
+        if (error) fail(error);
     });
+}
+
+void Life::fail(std::exception_ptr error) {
+    if (!failure_) failure_ = std::move(error);
+    end();
 }
 
 /// After the round that is under way, if there is one.
@@ -119,8 +136,19 @@ void Life::end() {
 
 void Life::changed() {
     if (!daemon_) return;
-    if (source_.store().take_node_changed()) sync::take_node(*cluster_, options_, source_.store());
+    if (source_.store().take_node_changed()) take_node();
     daemon_->ring();
+}
+
+/// A Node that goes leaves what was known of it. Rules and sets go by the podCIDRs of the start.
+void Life::take_node() {
+    sync::take_node(*cluster_, options_, source_.store());
+    const auto* node = source_.store().node(options_.node_name);
+    if (node == nullptr || !local_by_node(options_) || node->pod_cidrs == pod_cidrs_) return;
+    fail(std::make_exception_ptr(
+        std::runtime_error{"the podCIDRs of node \"" + options_.node_name +
+                           "\" have changed, which detectLocalMode NodeCIDR goes by: to be "
+                           "started anew"}));
 }
 
 void Life::complete() {

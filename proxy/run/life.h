@@ -6,6 +6,7 @@
 #include <exception>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "netlink/address_events.h"
 #include "proxy/config/options.h"
@@ -43,6 +44,8 @@ private:
     void take(int signal);
     void look_at_settings();
     bool rules_stand();
+    void take_node();
+    void fail(std::exception_ptr error);
     void spawn(boost::asio::awaitable<void> part);
     void end();
     void changed() override;
@@ -59,6 +62,7 @@ private:
     std::optional<Takeover> takeover_;
     sync::Observers observers_;
     std::unique_ptr<sync::Cluster> cluster_;
+    std::vector<Prefix> pod_cidrs_;      ///< of the Node, at the start
     std::optional<sync::Daemon> daemon_; ///< as soon as the Node is known
     std::optional<Ending> ending_;       ///< as soon as one is asked for
     std::exception_ptr failure_;

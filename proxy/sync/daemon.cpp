@@ -212,6 +212,7 @@ asio::awaitable<void> Daemon::round() {
     if (work.empty()) co_return;
     const auto outcome =
         co_await in_lane(kernel_lane_, [this, &work] { return apply(kernel_, work); });
+    observer_.written(outcome.written);
     const auto report = cluster_.settle(work, outcome);
     doubt(report.doubtful);
     const auto end = Clock::now();

@@ -35,6 +35,8 @@ public:
     /// An audit found what nobody here did; the lines are what will be written to heal it.
     virtual void drifted(Part /*part*/, const std::vector<plan::Line>& /*healing*/) {}
     virtual void contested(const plan::Contest& /*contest*/) {}
+    /// A round has sent these, what was refused of them among them; settled() follows.
+    virtual void written(const plan::NodeChanges& /*changes*/) {}
     virtual void settled(const Round& /*round*/, const Report& /*report*/,
                          std::chrono::nanoseconds /*duration*/) {}
     /// A table could not be read; tried again later.

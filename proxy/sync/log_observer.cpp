@@ -42,6 +42,14 @@ void LogObserver::contested(const plan::Contest& contest) {
         {{"virtualServer", contest.key}, {"service", contest.winner}, {"refused", contest.loser}});
 }
 
+/// kube-proxy's levels: what is added or changed at 3, what goes at 4.
+void LogObserver::written(const plan::NodeChanges& changes) {
+    if (!log::enabled(3)) return;
+    for (const auto& line : plan::describe(changes, plan::NodeState{plan::Settings{}}))
+        log::verbose(line.sign == plan::Sign::remove ? 4 : 3, "Written",
+                     {{"change", std::string{static_cast<char>(line.sign)} + ' ' + line.command}});
+}
+
 void LogObserver::settled(const Round& /*round*/, const Report& report,
                           std::chrono::nanoseconds duration) {
     for (const auto& refused : report.newly_refused)

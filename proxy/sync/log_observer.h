@@ -12,6 +12,7 @@ public:
     void adopted(std::size_t differences) override;
     void drifted(Part part, const std::vector<plan::Line>& healing) override;
     void contested(const plan::Contest& contest) override;
+    void written(const plan::NodeChanges& changes) override;
     void settled(const Round& round, const Report& report,
                  std::chrono::nanoseconds duration) override;
     void unreadable(Part part, const std::string& reason) override;

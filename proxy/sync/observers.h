@@ -29,6 +29,10 @@ public:
         for (auto* each : all_)
             each->contested(contest);
     }
+    void written(const plan::NodeChanges& changes) override {
+        for (auto* each : all_)
+            each->written(changes);
+    }
     void settled(const Round& round, const Report& report,
                  std::chrono::nanoseconds duration) override {
         for (auto* each : all_)

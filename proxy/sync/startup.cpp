@@ -159,6 +159,40 @@ void complain(const std::string& complaint, Complaints how) {
     else log::verbose(1, message, {{"err", complaint}});
 }
 
+std::vector<std::string> texts(std::span<const Address> addresses) {
+    std::vector<std::string> all;
+    for (const auto& address : addresses)
+        all.push_back(address.text());
+    return all;
+}
+
+/// What the node was found to be, in the words that kube-proxy's log has for it.
+void tell_node(const config::Options& options, std::span<const Address> known,
+               const config::NodeIps& ips, const plan::Settings& settings) {
+    const auto primary = ips.primary == Family::v4 ? "IPv4" : "IPv6";
+    if (!known.empty()) log::info("Successfully retrieved NodeIPs", {{"NodeIPs", texts(known)}});
+    if (ips.ip[ips.primary].is_loopback())
+        log::info("Node IPs could not be determined; set bindAddress (--bind-address) to the "
+                  "node's own address",
+                  {{"IPv4", ips.ip.v4}, {"IPv6", ips.ip.v6}});
+    log::verbose(2, "Node IPs", {{"IPv4", ips.ip.v4}, {"IPv6", ips.ip.v6}});
+    const bool dual = settings.enabled.v4 && settings.enabled.v6;
+    log::info(dual ? "kube-proxy running in dual-stack mode"
+                   : "kube-proxy running in single-stack mode",
+              {{"primary ipFamily", primary}});
+    const auto mode = options.parsed.local_mode;
+    const bool by_cidr =
+        mode == config::LocalMode::cluster_cidr || mode == config::LocalMode::node_cidr;
+    if (by_cidr && !settings.local[ips.primary].cidr)
+        log::info(
+            "Detect-local-mode is by CIDR, but none of the primary IP family is known: no "
+            "traffic counts as local",
+            {{"detectLocalMode", options.configuration.detect_local_mode}, {"ipFamily", primary}});
+    log::info("Using ipvs Proxier");
+    if (options.configuration.ipvs.scheduler.empty())
+        log::info("IPVS scheduler not specified, use rr by default");
+}
+
 /// FNV-1a: the same on every machine and in every release.
 std::uint64_t salt(std::string_view node_name) {
     std::uint64_t hash = 14695981039346656037U;
@@ -175,7 +209,8 @@ std::unique_ptr<Cluster> make_cluster(const config::Options& options, model::Sto
                                       std::span<const InterfaceAddress> elsewhere,
                                       Complaints complaints) {
     const auto* node = store.node(options.node_name);
-    const auto ips = config::detect_node_ips(options.parsed.bind_address, known_addresses(node));
+    const auto known = known_addresses(node);
+    const auto ips = config::detect_node_ips(options.parsed.bind_address, known);
     const auto pod_cidrs = node == nullptr ? std::vector<Prefix>{} : node->pod_cidrs;
     const auto checks = config::start_checks(options, ips, enabled, pod_cidrs);
     for (const auto& complaint : checks.complaints)
@@ -187,6 +222,7 @@ std::unique_ptr<Cluster> make_cluster(const config::Options& options, model::Sto
 
     auto settings = config::plan_settings(options, ips, pod_cidrs, enabled);
     settings.random_fully = random_fully;
+    if (complaints == Complaints::errors) tell_node(options, known, ips, settings);
     plan::NodeFacts facts;
     facts.name = model::Symbol{options.node_name};
     if (node != nullptr) facts.zone = node->zone;

@@ -42,9 +42,14 @@ public:
     }
     const Folder& folder() const { return folder_; }
     Running start(std::vector<std::string> more = {}) const {
-        std::vector<std::string> words{
-            program_path(),           "run", "--config", folder_.path("etc/config.conf"), "-f",
-            folder_.path("web.yaml"), "-v=2"};
+        std::vector<std::string> words{program_path(),
+                                       "run",
+                                       "--config",
+                                       folder_.path("etc/config.conf"),
+                                       "-f",
+                                       folder_.path("web.yaml"),
+                                       "--hostname-override=node-1",
+                                       "-v=2"};
         words.insert(words.end(), more.begin(), more.end());
         return Running{words};
     }
@@ -176,6 +181,54 @@ TEST_CASE("what iptables mode left is removed once our own rules stand, and name
     const auto rules = must_run({"iptables-legacy-save"});
     CHECK(rules.find("KUBE-SVC-") == std::string::npos);
     CHECK_THAT(rules, Contains(":KUBE-NODE-PORT ") && Contains(":MINE "));
+}
+
+TEST_CASE("P-260 in mode NodeCIDR a node without podCIDRs cannot be kept", "[.kernel]") {
+    const Node node{"detectLocalMode: NodeCIDR"};
+    auto daemon = node.start();
+    CHECK(daemon.end() == 1);
+    CHECK_THAT(daemon.log(), Contains("no podCIDRs of node \"node-1\" are known"));
+    CHECK(scheduler().empty());
+}
+
+TEST_CASE("P-261 other podCIDRs end it in mode NodeCIDR; a Node that changes otherwise, or goes, "
+          "does not",
+          "[.kernel]") {
+    const auto object = [](const std::string& cidr, const std::string& zone) {
+        return "kind: Node\napiVersion: v1\nmetadata: {name: node-1, labels: "
+               "{topology.kubernetes.io/zone: " +
+               zone + "}}\nspec: {podCIDRs: [" + cidr + "]}\n";
+    };
+    const Node node{"detectLocalMode: NodeCIDR"};
+    const auto& folder = node.folder();
+    folder.write("node.yaml", object("10.244.1.0/24", "a"));
+    auto daemon = node.start({"-f", folder.path("node.yaml")});
+    REQUIRE(daemon.says(settled));
+    CHECK_THAT(must_run({"iptables-legacy-save"}), Contains("10.244.1.0/24"));
+    folder.write("node.yaml", object("10.244.1.0/24", "b"));
+    folder.remove("node.yaml");
+    folder.write("web.yaml", service_yaml("web", "10.96.0.81"));
+    CHECK(comes_true([] {
+        return must_run({"ipvsadm", "-S", "-n"}).find("10.96.0.81") != std::string::npos;
+    }));
+    CHECK(daemon.runs());
+    folder.write("node.yaml", object("10.244.2.0/24", "b"));
+    CHECK(daemon.end() == 1);
+    CHECK_THAT(daemon.log(), Contains("the podCIDRs of node \"node-1\" have changed"));
+}
+
+TEST_CASE("the log says what the node was found to be, and at 3 and 4 what is written",
+          "[.kernel]") {
+    const Node node{"ipvs: {scheduler: \"\"}\nbindAddress: 192.0.2.7"};
+    auto daemon = node.start({"-v=4"});
+    REQUIRE(daemon.says(settled));
+    const auto log = daemon.log();
+    CHECK_THAT(log,
+               Contains("\"kube-proxy running in dual-stack mode\" primary ipFamily=\"IPv4\""));
+    CHECK_THAT(log, Contains("\"Using ipvs Proxier\""));
+    CHECK_THAT(log, Contains("\"IPVS scheduler not specified, use rr by default\""));
+    CHECK_THAT(log, Contains("\"Written\" change=\"+ ipvsadm -A -t 10.96.0.80:80 -s rr\""));
+    CHECK_THAT(log, Contains("none of the primary IP family is known"));
 }
 
 TEST_CASE("SIGHUP reads configuration and manifests again", "[.kernel]") {
