@@ -3,6 +3,7 @@
 
 #include <boost/system/result.hpp>
 #include <cstddef>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -71,6 +72,10 @@ struct Response {
     std::string body{};
     friend bool operator==(const Response&, const Response&) = default;
 };
+
+/// Answers at once, on the loop's thread: pages are made of what is in memory. What it throws is
+/// logged and answered 500.
+using Handler = std::function<Response(const Request&)>;
 
 /// The words that go with a status (RFC 9110 §15); empty for one that is not registered.
 std::string_view reason_phrase(unsigned status) noexcept;
