@@ -61,6 +61,7 @@ public:
     bool node_listed() const noexcept;
     /// Lists seen whole, of all collections; those after the first of each are relists.
     std::uint64_t lists() const noexcept;
+    std::uint64_t collections() const noexcept { return collections_.size(); }
     /// Objects refused as they stand now.
     std::size_t refused() const noexcept;
 

@@ -105,6 +105,7 @@ Result<Options> merge(const Flags& flags, const std::optional<Loaded>& file,
     Options options;
     auto& configuration = options.configuration;
     take_own(flags, options);
+    options.flags = flag_values(flags);
     configuration = file ? file->configuration : from_flags(flags);
     take_flags(flags, Scope::logging, configuration);
     take_vmodule(flags, configuration.logging.vmodule);

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "netlink/device.h"
@@ -57,6 +58,7 @@ struct Options {
     Binding vip_binding{Binding::address};
     /// How long a leaving real server may keep its connections; 0 = without limit.
     std::chrono::seconds drain_limit{std::chrono::minutes{15}};
+    std::vector<std::pair<std::string, std::string>> flags{}; ///< flag_values(), for /flagz
     std::vector<std::string> warnings{}; ///< to be logged once logging is set up
 };
 

@@ -24,6 +24,7 @@ const typename Map::mapped_type* held_at(const Map& map, const Key& key) {
 bool Store::put(Service service) {
     const ObjectName name = service.name;
     if (!put_at(services_, name, std::move(service))) return false;
+    ++changed_.services;
     dirty_.insert(name);
     return true;
 }
@@ -35,7 +36,11 @@ bool Store::put(EndpointSlice slice) {
     // now.
     const auto* owner = held_at(slice_owner_, name);
     if (owner != nullptr && *owner != service) remove_slice(name);
+    const auto triggered = slice.triggered;
+    const auto family = slice.family;
     if (!put_at(slices_[service], name.name, std::move(slice))) return false;
+    ++changed_.slices;
+    if (triggered) triggers_[service].push_back({family, *triggered});
     slice_owner_.try_emplace(name, service);
     dirty_.insert(service);
     return true;
@@ -51,6 +56,7 @@ bool Store::put(Node node) {
 bool Store::remove_service(const ObjectName& name) {
     const auto found = services_.find(name);
     if (found == services_.end()) return false;
+    ++changed_.services;
     dirty_.insert(found->first); // before the erase: `name` may be a reference into it
     services_.erase(found);
     return true;
@@ -62,6 +68,8 @@ bool Store::remove_slice(const ObjectName& name) {
     const auto of_service = slices_.find(filed->second);
     of_service->second.erase(filed->first.name);
     if (of_service->second.empty()) slices_.erase(of_service);
+    ++changed_.slices;
+    triggers_.erase(filed->second);
     dirty_.insert(std::move(filed->second));
     slice_owner_.erase(filed);
     return true;
@@ -98,6 +106,13 @@ std::set<ObjectName> Store::take_dirty() {
 
 bool Store::take_node_changed() {
     return std::exchange(node_changed_, false);
+}
+
+std::vector<Store::Trigger> Store::take_triggers() {
+    std::vector<Trigger> all;
+    for (const auto& [service, triggers] : std::exchange(triggers_, {}))
+        all.insert(all.end(), triggers.begin(), triggers.end());
+    return all;
 }
 
 } // namespace ipvsproxy::model

@@ -1,6 +1,8 @@
 // The latest of every object, and which services have changed since one last looked.
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <set>
@@ -41,6 +43,23 @@ public:
     /// Whether a Node was put or removed since the last call, with a difference.
     bool take_node_changed();
 
+    /// How often a put or a removal has changed something, since the store was made.
+    struct Changed {
+        std::uint64_t services{}, slices{};
+        friend bool operator==(const Changed&, const Changed&) = default;
+    };
+    const Changed& changed() const noexcept { return changed_; }
+
+    /// When the control plane saw what a slice was changed for (EndpointSlice::triggered).
+    struct Trigger {
+        Family family{};
+        std::chrono::system_clock::time_point at;
+        friend bool operator==(const Trigger&, const Trigger&) = default;
+    };
+    /// Of the slices that were put with a difference since the last call. A slice that goes takes
+    /// along what its Service was waiting for.
+    std::vector<Trigger> take_triggers();
+
 private:
     std::map<ObjectName, Service> services_;
     std::map<ObjectName, Slices> slices_;
@@ -48,6 +67,8 @@ private:
     std::map<std::string, Node> nodes_;
     std::set<ObjectName> dirty_;
     bool node_changed_{};
+    Changed changed_;
+    std::map<ObjectName, std::vector<Trigger>> triggers_; ///< by service
 };
 
 } // namespace ipvsproxy::model

@@ -78,6 +78,10 @@ public:
     ///@}
     bool device_present() const noexcept { return device_present_; }
     void device_created() noexcept { device_present_ = true; }
+    /// The set as the kernel has it; nothing when there is none.
+    const std::optional<ipset::SetSpec>& set_in_kernel(SetId id) const {
+        return sets_.at(id.index()).spec;
+    }
     void set_created(SetId id, const ipset::SetSpec& spec) { sets_.at(id.index()).spec = spec; }
     /// The rules were written.
     void rules_applied(Family family, const iptables::TableChanges& changes);

@@ -1,6 +1,7 @@
 // The API server as a source.
 #pragma once
 
+#include <algorithm>
 #include <boost/asio/any_io_executor.hpp>
 #include <functional>
 #include <memory>
@@ -50,6 +51,9 @@ public:
 
     /// Lists that were seen whole; those after the first of each collection are relists.
     std::uint64_t lists() const noexcept { return source_.lists(); }
+    std::uint64_t relists() const override {
+        return lists() - std::min(lists(), source_.collections());
+    }
 
 private:
     void changed() override;

@@ -16,6 +16,7 @@ public:
     boost::asio::awaitable<void> find_node() override;
     boost::asio::awaitable<void> follow(Listener& listener) override;
     void read_again(Listener& listener) override;
+    bool node_is_optional() const override { return true; }
 
 private:
     void refresh(Listener& listener, const files::Changed& changed);

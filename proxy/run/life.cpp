@@ -18,8 +18,38 @@
 namespace ipvsproxy::run {
 
 namespace asio = boost::asio;
-
 namespace {
+
+/// For requests that have begun when a signal ends the life.
+constexpr std::chrono::seconds last_answers{2};
+
+PerFamily<bool> enabled_families(sync::RealKernel& kernel) {
+    const auto& rules = kernel.tables().rules;
+    return {rules.v4 != nullptr, rules.v6 != nullptr};
+}
+
+serve::Serving::Setting setting(const config::Options& options, sync::RealKernel& kernel,
+                                const Source& source) {
+    return {options, enabled_families(kernel), [&kernel] { return kernel.cost(); },
+            [&source] { return source.relists(); }};
+}
+
+/// All addresses of the node, as they are now; nothing when they cannot be read.
+std::optional<std::vector<Address>> addresses_of(Device& device) {
+    try {
+        const auto state = device.snapshot();
+        std::vector<Address> all;
+        for (const auto& [key, spec] : state.addresses)
+            all.push_back(key.address);
+        for (const auto& each : state.elsewhere)
+            all.push_back(each.address);
+        return all;
+    } catch (const std::exception& error) {
+        log::error("The node's addresses cannot be read; health checks listen on all",
+                   {{"err", error.what()}});
+        return {};
+    }
+}
 
 bool local_by_node(const config::Options& options) {
     return options.parsed.local_mode == config::LocalMode::node_cidr;
@@ -29,17 +59,17 @@ bool local_by_node(const config::Options& options) {
 
 Life::Life(Settings& settings, Source& source, Signals& signals)
     : settings_{settings}, options_{settings.options()}, source_{source}, signals_{signals},
-      kernel_{sync::open_kernel(options_)} {
+      kernel_{sync::open_kernel(options_)}, serving_{io_, setting(options_, *kernel_, source_),
+                                                     witness_} {
     set_oom_score(options_.configuration.oom_score_adj);
     log::info("Writing iptables rules", {{"backend", iptables::name(kernel_->backend().backend)},
                                          {"reason", kernel_->backend().reason}});
     sync::prepare(*kernel_, options_);
     observers_.add(log_);
-    PerFamily<bool> enabled;
-    for (const auto family : families)
-        enabled[family] = kernel_->tables().rules[family] != nullptr;
-    takeover_.emplace(kernel_->backend().backend, enabled, [this] { return rules_stand(); });
+    takeover_.emplace(kernel_->backend().backend, enabled_families(*kernel_),
+                      [this] { return rules_stand(); });
     observers_.add(*takeover_);
+    serving_.observe(observers_);
 }
 
 Ending Life::live() {
@@ -55,6 +85,8 @@ Ending Life::live() {
 }
 
 asio::awaitable<void> Life::begin() {
+    spawn(serving_.listen(serve::Listener::health));
+    spawn(serving_.listen(serve::Listener::metrics));
     co_await source_.find_node();
     auto& store = source_.store();
     if (const auto* node = store.node(options_.node_name)) pod_cidrs_ = node->pod_cidrs;
@@ -64,12 +96,20 @@ asio::awaitable<void> Life::begin() {
                                  "its Node object is there and has spec.podCIDRs"};
     cluster_ = sync::make_cluster(options_, store, kernel_.get(), {}, sync::Complaints::errors);
     store.take_node_changed();
+    serving_.attach(*cluster_, addresses_of(kernel_->tables().device));
+    serve_node();
     const auto& ipvs = options_.configuration.ipvs;
     const sync::Pace pace{ipvs.min_sync_period, ipvs.sync_period};
     daemon_.emplace(io_, *cluster_, kernel_->tables(), &events_, pace, observers_);
     settings_.prove();
     spawn(source_.follow(*this));
     co_await daemon_->run();
+    co_await serving_.close(last_answers);
+}
+
+void Life::serve_node() {
+    serving_.take_node(source_.store().node(options_.node_name));
+    if (source_.node_is_optional()) serving_.do_without_node();
 }
 
 asio::awaitable<void> Life::follow_signals() {
@@ -143,6 +183,7 @@ void Life::changed() {
 /// A Node that goes leaves what was known of it. Rules and sets go by the podCIDRs of the start.
 void Life::take_node() {
     sync::take_node(*cluster_, options_, source_.store());
+    serve_node();
     const auto* node = source_.store().node(options_.node_name);
     if (node == nullptr || !local_by_node(options_) || node->pod_cidrs == pod_cidrs_) return;
     fail(std::make_exception_ptr(

@@ -14,6 +14,7 @@
 #include "proxy/run/signals.h"
 #include "proxy/run/source.h"
 #include "proxy/run/takeover.h"
+#include "proxy/serve/serving.h"
 #include "proxy/sync/daemon.h"
 #include "proxy/sync/log_observer.h"
 #include "proxy/sync/observers.h"
@@ -44,10 +45,11 @@ private:
     void take(int signal);
     void look_at_settings();
     bool rules_stand();
-    void take_node();
     void fail(std::exception_ptr error);
     void spawn(boost::asio::awaitable<void> part);
     void end();
+    void take_node();
+    void serve_node();
     void changed() override;
     void complete() override;
 
@@ -61,6 +63,8 @@ private:
     sync::LogObserver log_;
     std::optional<Takeover> takeover_;
     sync::Observers observers_;
+    serve::Witness witness_;
+    serve::Serving serving_;
     std::unique_ptr<sync::Cluster> cluster_;
     std::vector<Prefix> pod_cidrs_;      ///< of the Node, at the start
     std::optional<sync::Daemon> daemon_; ///< as soon as the Node is known

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
+#include <cstdint>
 
 #include "proxy/model/store.h"
 
@@ -32,6 +33,11 @@ public:
     virtual boost::asio::awaitable<void> follow(Listener& listener) = 0;
     /// Looks at everything again: somebody asked for it (SIGHUP).
     virtual void read_again(Listener& listener) = 0;
+    /// Whether there need not be a Node at all. Where there must be one, a node without is not
+    /// eligible for traffic.
+    virtual bool node_is_optional() const { return false; }
+    /// How often something had to be listed again, so far.
+    virtual std::uint64_t relists() const { return 0; }
 };
 
 } // namespace ipvsproxy::run

@@ -62,6 +62,9 @@ bool Cluster::set_interfaces(std::span<const InterfaceAddress> elsewhere) {
 
 void Cluster::derive() {
     to_derive_.merge(store_.take_dirty());
+    derived_ = store_.changed();
+    auto triggers = store_.take_triggers();
+    triggers_.insert(triggers_.end(), triggers.begin(), triggers.end());
     for (const auto& name : std::exchange(to_derive_, {}))
         derive(name);
 }
@@ -70,11 +73,14 @@ void Cluster::derive(const model::ObjectName& name) {
     const auto* service = store_.service(name);
     index(name, service);
     if (service == nullptr) {
+        health_checks_.erase(name);
         state_.replace(name, {});
         return;
     }
     auto wish = plan::contribution(*service, store_.slices(name), facts_, state_.settings());
     if (!wish.udp_flows.empty()) flows_due_.insert(name);
+    if (wish.health_check) health_checks_.insert_or_assign(name, *wish.health_check);
+    else health_checks_.erase(name);
     state_.replace(name, std::move(wish));
 }
 
@@ -244,6 +250,25 @@ void Cluster::fill(Portion& portion) const {
 std::vector<Portion> Cluster::portions(std::size_t slice) const {
     return portions({Part::device, Part::sets, Part::rules, Part::services, Part::destinations},
                     slice);
+}
+
+std::vector<model::Store::Trigger> Cluster::take_triggers(const PerFamily<bool>& families_taken) {
+    const auto kept =
+        std::stable_partition(triggers_.begin(), triggers_.end(),
+                              [&](const auto& trigger) { return !families_taken[trigger.family]; });
+    std::vector<model::Store::Trigger> taken{kept, triggers_.end()};
+    triggers_.erase(kept, triggers_.end());
+    return taken;
+}
+
+bool Cluster::in_order(Family family, plan::Moment now) const {
+    if (patience_.failing(device_object, now)) return false;
+    if (patience_.failing(family == Family::v4 ? "iptables" : "ip6tables", now)) return false;
+    for (std::size_t i = 0; i < plan::set_count; ++i)
+        if (const auto id = plan::SetId::at(i);
+            id.family == family && patience_.failing(plan::set_name(id), now))
+            return false;
+    return true;
 }
 
 Cluster::NoLocal Cluster::services_without_local_endpoints() const {

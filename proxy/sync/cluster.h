@@ -22,6 +22,8 @@ struct RefusedObject {
     std::string object; ///< `virtual server 10.96.0.10:80/TCP`
     std::string cause;  ///< the kernel's words
     std::string remedy; ///< what an operator can do about it; empty when nothing is known
+    Part part{};
+    std::error_code error{};
     std::string text() const;
     friend bool operator==(const RefusedObject&, const RefusedObject&) = default;
 };
@@ -33,6 +35,8 @@ struct Report {
     std::vector<RefusedObject> newly_refused{}; ///< those not told before, or with another cause
     ipvs::Destinations leaving{};               ///< real servers left draining
     std::size_t forgotten_flows{};
+    PerFamily<std::optional<Forgetting>> flows{}; ///< by family
+    PerFamily<bool> rules_refused{};
     std::set<Part> doubtful{}; ///< to be read again before they are believed
     bool held{};               ///< something waits for its next try, of this or an earlier round
     bool clean() const noexcept { return refused.empty() && doubtful.empty(); }
@@ -80,6 +84,16 @@ public:
     };
     NoLocal services_without_local_endpoints() const;
     std::size_t draining() const noexcept { return drains_.size(); }
+    /// What Services ask to be probed for, as it was last derived.
+    const std::map<model::ObjectName, plan::HealthCheck>& health_checks() const noexcept {
+        return health_checks_;
+    }
+    /// The store's changes that have been taken up.
+    const model::Store::Changed& derived() const noexcept { return derived_; }
+    /// What slices of these families were changed for, and is derived by now; each once.
+    std::vector<model::Store::Trigger> take_triggers(const PerFamily<bool>& families_taken);
+    /// Whether the device, and the sets and rules of the family, are not being refused.
+    bool in_order(Family family, plan::Moment now) const;
 
 private:
     void derive(const model::ObjectName& name);
@@ -99,6 +113,9 @@ private:
     std::set<model::ObjectName> on_node_ports_; ///< services with node ports
     std::map<Address, std::set<model::ObjectName>> by_outer_address_; ///< external and ingress
     std::map<model::ObjectName, std::vector<Address>> outer_addresses_;
+    std::map<model::ObjectName, plan::HealthCheck> health_checks_;
+    model::Store::Changed derived_;
+    std::vector<model::Store::Trigger> triggers_;
     std::map<std::string, std::string> told_; ///< refused object → cause, as last reported
 };
 

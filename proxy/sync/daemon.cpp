@@ -100,6 +100,7 @@ asio::awaitable<void> Daemon::run() {
         for (const auto& contest : cluster_.take_contests())
             observer_.contested(contest);
         co_await round();
+        tell_what_is_reached();
         // A cold start holds every change once more; what comes later does not need that much.
         if (std::exchange(was_large_, false)) malloc_trim(0);
         if (stopping_) break;
@@ -219,6 +220,18 @@ asio::awaitable<void> Daemon::round() {
     not_before_ = end + pace_.minimum;
     observer_.settled(work, report, end - begin);
     was_large_ = report.changes >= many_changes;
+}
+
+void Daemon::tell_what_is_reached() {
+    const auto now = Clock::now();
+    const bool readable = failures_ == 0 && urgent_audit_.empty();
+    PerFamily<bool> in_order;
+    for (const auto family : families)
+        in_order[family] = readable && cluster_.state().settings().enabled[family] &&
+                           cluster_.in_order(family, now);
+    for (const auto& trigger : cluster_.take_triggers(in_order))
+        observer_.programmed(trigger.family, trigger.at);
+    observer_.reached(in_order);
 }
 
 void Daemon::doubt(const std::set<Part>& parts) {

@@ -39,6 +39,13 @@ public:
     virtual void written(const plan::NodeChanges& /*changes*/) {}
     virtual void settled(const Round& /*round*/, const Report& /*report*/,
                          std::chrono::nanoseconds /*duration*/) {}
+    /// All that was derived so far is written, or is as it should be, in the families that are
+    /// true; told at the end of every turn of the loop. Single objects that the kernel refuses do
+    /// not count: the rest of the family works.
+    virtual void reached(const PerFamily<bool>& /*families*/) {}
+    /// A slice's change is in the kernel. @param triggered when the control plane saw its cause
+    virtual void programmed(Family /*family*/,
+                            std::chrono::system_clock::time_point /*triggered*/) {}
     /// A table could not be read; tried again later.
     virtual void unreadable(Part /*part*/, const std::string& /*reason*/) {}
     /// A whole audit has ended.
@@ -75,6 +82,7 @@ private:
     bool gather_address_news();
     void take_address_news();
     void take_event(const AddressEvent& event);
+    void tell_what_is_reached();
     void doubt(const std::set<Part>& parts);
     void plan_next_audit(plan::Moment now);
     plan::Moment next_wake(plan::Moment now) const;

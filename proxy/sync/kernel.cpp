@@ -130,6 +130,17 @@ std::map<std::string, std::optional<ipset::Set>> read_sets(ipset::Table& table, 
     return sets;
 }
 
+/// Family by family: each has a conntrack table of its own to walk, and metrics of its own.
+std::optional<Forgetting> forget(Kernel& kernel, const Round& round, Family family) {
+    std::vector<StaleFlows> stale;
+    for (const auto& flows : round.flows)
+        if (flows.destination.address.family() == family) stale.push_back(flows);
+    if (stale.empty()) return {};
+    const auto begin = std::chrono::steady_clock::now();
+    const auto deleted = kernel.flows.forget(stale);
+    return Forgetting{deleted, std::chrono::steady_clock::now() - begin};
+}
+
 std::vector<ipvs::ServiceKey> keys_of(const ipvs::Services& services) {
     std::vector<ipvs::ServiceKey> keys;
     keys.reserve(services.size());
@@ -174,9 +185,8 @@ Outcome apply(Kernel& kernel, Round& round) {
         writer.write(step);
         plan::absorb(outcome.written, std::move(step));
     }
-    writer.guard(Part::flows, [&] {
-        if (!round.flows.empty()) outcome.forgotten_flows = kernel.flows.forget(round.flows);
-    });
+    for (const auto family : families)
+        writer.guard(Part::flows, [&] { outcome.flows[family] = forget(kernel, round, family); });
     return outcome;
 }
 

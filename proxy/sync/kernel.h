@@ -51,6 +51,12 @@ struct Failure {
     std::string reason;
 };
 
+/// UDP flows of a family that were looked for and forgotten.
+struct Forgetting {
+    std::size_t deleted{};
+    std::chrono::nanoseconds took{};
+};
+
 /// What became of a round.
 struct Outcome {
     plan::NodeChanges written; ///< what was sent: the round's changes after draining
@@ -61,7 +67,7 @@ struct Outcome {
     PerFamily<std::vector<iptables::TableRefusal>> rules{};
     std::vector<DeviceAddress> skipped{}; ///< not bound, because no virtual server came behind them
     std::vector<Failure> failures{};
-    std::size_t forgotten_flows{};
+    PerFamily<std::optional<Forgetting>> flows{}; ///< of families that had any to look for
 };
 
 /// Counts connections, drains, writes the steps in order, forgets flows. The changes move from the

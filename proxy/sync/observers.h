@@ -38,6 +38,14 @@ public:
         for (auto* each : all_)
             each->settled(round, report, duration);
     }
+    void reached(const PerFamily<bool>& families) override {
+        for (auto* each : all_)
+            each->reached(families);
+    }
+    void programmed(Family family, std::chrono::system_clock::time_point triggered) override {
+        for (auto* each : all_)
+            each->programmed(family, triggered);
+    }
     void unreadable(Part part, const std::string& reason) override {
         for (auto* each : all_)
             each->unreadable(part, reason);

@@ -32,6 +32,12 @@ public:
         const auto at = held_.find(object);
         return at != held_.end() && at->second.not_before > now;
     }
+    /// It was refused when it was last tried. What is still wanted is tried at least every half
+    /// minute, so an old refusal is of something that nobody wants any more.
+    bool failing(const std::string& object, plan::Moment now) const {
+        const auto at = held_.find(object);
+        return at != held_.end() && at->second.not_before + std::chrono::seconds{60} > now;
+    }
     /// `time_point::min()` when it is not held at all.
     plan::Moment not_before(const std::string& object) const {
         const auto at = held_.find(object);

@@ -33,7 +33,10 @@ public:
             settle_rules(family);
         settle_ipvs();
         settle_leaving();
-        report_.forgotten_flows = outcome_.forgotten_flows;
+        report_.flows = outcome_.flows;
+        for (const auto family : families)
+            if (const auto& flows = outcome_.flows[family])
+                report_.forgotten_flows += flows->deleted;
         const auto all = outcome_.written.size();
         report_.changes = all - std::min(all, report_.refused.size());
         return std::move(report_);
@@ -46,7 +49,8 @@ private:
     }
 
     void refuse(Part part, std::string object, const std::error_code& error) {
-        report_.refused.push_back({std::move(object), error.message(), remedy(part, error)});
+        report_.refused.push_back(
+            {std::move(object), error.message(), remedy(part, error), part, error});
         if (means_drift(error)) report_.doubtful.insert(part);
         // ESRCH: the virtual server of a real server has gone.
         if (part == Part::destinations && error == std::errc::no_such_process)
@@ -54,8 +58,9 @@ private:
     }
 
     void fail(const Failure& failure) {
-        report_.refused.push_back(
-            {std::string{name(failure.part)}, failure.reason, remedy(failure.part, failure.error)});
+        report_.refused.push_back({std::string{name(failure.part)}, failure.reason,
+                                   remedy(failure.part, failure.error), failure.part,
+                                   failure.error});
         if (failure.part != Part::flows) report_.doubtful.insert(failure.part);
         if (failure.part == Part::services) report_.doubtful.insert(Part::destinations);
     }
@@ -164,11 +169,12 @@ private:
             return;
         }
         report_.doubtful.insert(Part::rules);
+        report_.rules_refused[family] = true;
         state_.hold_rules(family, patience_.refused(object, round_.now));
         for (const auto& refusal : refused)
             report_.refused.push_back(
                 {object + " table " + std::string{iptables::name(refusal.table)}, refusal.reason,
-                 remedy(Part::rules, refusal.error)});
+                 remedy(Part::rules, refusal.error), Part::rules, refusal.error});
     }
 
     void settle_ipvs() {

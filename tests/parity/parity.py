@@ -229,7 +229,7 @@ class Daemon:
     def wait_until_ready(self):
         deadline = time.monotonic() + 20
         while self.process.poll() is None and time.monotonic() < deadline:
-            if "The node is as the Services ask" in self.text():
+            if "The node is as the Services ask" in self.text() and '"IPv6"' in fetch("http://127.0.0.1:10256/livez"):
                 return
             time.sleep(0.1)
         raise Mismatch("run does not become ready\n" + self.text())
@@ -249,6 +249,42 @@ class Daemon:
             self.process.kill()
             self.process.wait()
         self.log.close()
+
+
+def fetch(url):
+    """The answer as recorded: status, the headers that count, body with times replaced."""
+    import http.client  # slow to load in the guest, and few cases fetch
+    host = url.split("/")[2]
+    try:
+        connection = http.client.HTTPConnection(host, timeout=5)
+        connection.request("GET", "/" + url.split("/", 3)[3])
+        answer = connection.getresponse()
+        body = answer.read().decode()
+    except (OSError, http.client.HTTPException):
+        return "(no answer)"
+    counted = "".join(
+        f"{name}: {value}\n" for name, value in answer.getheaders()
+        if name in ("Content-Type", "X-Content-Type-Options", "X-Load-Balancing-Endpoint-Weight"))
+    body = re.sub(r'"\d{4}-\d\d-\d\dT[^"]*"', '"TIME"', body)
+    return f"HTTP/1.1 {answer.status} {answer.reason}\n{counted}\n{body}"
+
+
+def compare_pages(folder):
+    wrong = []
+    pages = {"healthz": "http://127.0.0.1:10256/healthz", "livez": "http://127.0.0.1:10256/livez"}
+    for name, url in pages.items():
+        wanted = re.sub(r"Content-Length: \d+\n", "", (folder / f"{name}.txt").read_text())
+        wrong += difference(name, wanted.splitlines(), fetch(url).splitlines())
+    wanted = (folder / "proxyMode.txt").read_text().split()
+    wrong += difference("proxyMode", wanted, fetch("http://127.0.0.1:10249/proxyMode").splitlines()[-1:])
+    checks = folder / "healthcheck-nodeport.txt"
+    if checks.exists():
+        for block in re.split(r"^== ", checks.read_text(), flags=re.M)[1:]:
+            title, _, wanted = block.partition("\n")
+            wanted = re.sub(r"Content-Length: \d+\n", "", wanted)
+            wrong += difference(title, wanted.strip().splitlines(), fetch(title.split()[-1]).strip().splitlines())
+    if wrong:
+        raise Mismatch("pages of the daemon\n" + "\n".join(wrong))
 
 
 def check_cleanup(case, before, applied):
@@ -279,6 +315,7 @@ def check_daemon(case, objects, applied):
     with Daemon(case, objects) as daemon:
         daemon.wait_until_ready()
         expect_equal("run changes a settled node", applied, snapshot())
+        compare_pages(case / "out")
         daemon.stop()
     expect_equal("SIGTERM changes the kernel (D-19)", applied, snapshot())
 

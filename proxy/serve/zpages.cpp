@@ -1,0 +1,152 @@
+// /flagz and /statusz: for people as text, for programs as an object of config.k8s.io.
+#include <algorithm>
+#include <array>
+#include <ctime>
+#include <optional>
+
+#include "proxy/config/texts.h"
+#include "proxy/config/version.h"
+#include "proxy/log/quote.h"
+#include "proxy/serve/pages.h"
+
+namespace ipvsproxy::serve {
+namespace {
+
+/// A name with its value, which is JSON already.
+using Fields = std::vector<std::pair<std::string, std::string>>;
+
+enum class Form : std::uint8_t { text, json, yaml };
+
+struct Choice {
+    Form form{Form::text};
+    std::string version{}; ///< of config.k8s.io
+};
+
+/// `application/json;v=v1beta1;g=config.k8s.io;as=Statusz` and what else Accept may hold; the first
+/// that can be served. Nothing when none can.
+std::optional<Choice> choose(const http::Request& request, std::string_view kind) {
+    const auto accept = request.headers.joined("Accept");
+    if (config::trimmed(accept).empty()) return Choice{};
+    for (const auto& range : config::split(accept)) {
+        const auto parts = config::split(range, ';');
+        const auto media = config::lower(config::trimmed(parts.front()));
+        std::string group;
+        std::string as;
+        Choice choice;
+        for (const auto& part : parts) {
+            const auto word = config::trimmed(part);
+            if (word.starts_with("v=")) choice.version = word.substr(2);
+            if (word.starts_with("g=")) group = word.substr(2);
+            if (word.starts_with("as=")) as = word.substr(3);
+        }
+        if (media == "text/plain" || media == "text/*" || media == "*/*") return Choice{};
+        const bool ours = group == "config.k8s.io" && as == kind &&
+                          (choice.version == "v1beta1" || choice.version == "v1alpha1");
+        choice.form = media == "application/yaml" ? Form::yaml : Form::json;
+        if (ours && (media == "application/json" || media == "application/yaml")) return choice;
+    }
+    return {};
+}
+
+/// JSON is YAML in one line but for the outermost object, which is written a key a line.
+std::string object(Form form, const Fields& fields) {
+    std::string out;
+    for (const auto& [key, value] : fields)
+        out += form == Form::yaml ? key + ": " + value + '\n'
+                                  : (out.empty() ? "{" : ",") + log::json_quoted(key) + ':' + value;
+    return form == Form::yaml ? out : out + '}';
+}
+
+http::Response structured(const Choice& choice, std::string_view kind, const Fields& own) {
+    const std::string type{kind};
+    Fields fields{{"kind", log::json_quoted(type)},
+                  {"apiVersion", log::json_quoted("config.k8s.io/" + choice.version)},
+                  {"metadata", R"({"name":"kube-proxy"})"}};
+    fields.insert(fields.end(), own.begin(), own.end());
+    auto page = json_page(object(choice.form, fields));
+    if (choice.form == Form::yaml)
+        page.headers = {{"Content-Type", "application/yaml"},
+                        {"X-Content-Type-Options", "nosniff"}};
+    if (choice.version == "v1alpha1")
+        page.headers.add("Warning", "299 - \"config.k8s.io/v1alpha1 " + type +
+                                        " is deprecated; use config.k8s.io/v1beta1 " + type + '"');
+    return page;
+}
+
+http::Response refused(std::string_view kind) {
+    const std::string type{kind};
+    return text_page("Not acceptable: there are text/plain, and application/json or "
+                     "application/yaml with ;v=v1beta1;g=config.k8s.io;as=" +
+                         type + '\n',
+                     406);
+}
+
+std::string heading(std::string_view page) {
+    return "\nkube-proxy " + std::string{page} +
+           "\nWarning: This endpoint is not meant to be machine parseable, has no formatting "
+           "compatibility guarantees and is for debugging purposes only.\n\n";
+}
+
+std::string json_list(const std::vector<std::string>& texts) {
+    std::string out;
+    for (const auto& text : texts)
+        out += (out.empty() ? "" : ",") + log::json_quoted(text);
+    return '[' + out + ']';
+}
+
+/// `Sat Nov 21 02:03:40 UTC 2026`, Go's UnixDate.
+std::string unix_date(std::chrono::system_clock::time_point time) {
+    const std::time_t second = std::chrono::system_clock::to_time_t(time);
+    std::tm at{};
+    ::gmtime_r(&second, &at);
+    std::array<char, 64> text{};
+    const auto size = std::strftime(text.data(), text.size(), "%a %b %e %H:%M:%S UTC %Y", &at);
+    return {text.data(), size};
+}
+
+std::string two_digits(std::int64_t number) {
+    return (number < 10 ? "0" : "") + std::to_string(number);
+}
+
+} // namespace
+
+http::Response flagz(const http::Request& request, const About& about) {
+    const auto choice = choose(request, "Flagz");
+    if (!choice) return refused("Flagz");
+    const auto& flags = about.options.flags;
+    if (choice->form != Form::text) {
+        Fields values;
+        for (const auto& [name, value] : flags)
+            values.emplace_back(name, log::json_quoted(value));
+        return structured(*choice, "Flagz", {{"flags", object(Form::json, values)}});
+    }
+    std::string body = heading("flagz");
+    for (const auto& [name, value] : flags)
+        body += name + '=' + value + '\n';
+    return text_page(std::move(body));
+}
+
+http::Response statusz(const http::Request& request, const About& about, Instant now,
+                       const std::vector<std::string>& paths) {
+    const auto choice = choose(request, "Statusz");
+    if (!choice) return refused("Statusz");
+    using namespace std::chrono;
+    const auto up = duration_cast<seconds>(now.steady - about.started.steady).count();
+    const std::string version{config::git_version};
+    if (choice->form != Form::text)
+        return structured(*choice, "Statusz",
+                          {{"startTime", log::json_quoted(timestamp(about.started.wall))},
+                           {"uptimeSeconds", std::to_string(up)},
+                           {"goVersion", R"("none")"},
+                           {"binaryVersion", log::json_quoted(version)},
+                           {"paths", json_list(paths)}});
+    std::string body = heading("statusz");
+    body += "Started: " + unix_date(about.started.wall) + "\nUp: " + std::to_string(up / 3600) +
+            " hr " + two_digits(up / 60 % 60) + " min " + two_digits(up % 60) +
+            " sec\nGo version: none\nBinary version: " + version + "\nPaths:";
+    for (const auto& path : paths)
+        body += ' ' + path;
+    return text_page(body + '\n');
+}
+
+} // namespace ipvsproxy::serve
