@@ -67,7 +67,7 @@ std::vector<Resource> resources_of(const std::string& node_name) {
 }
 
 Source::Source(model::Store& store, const std::string& node_name, Pace pace,
-               std::function<double()> chance, SourceListener& listener)
+               const std::function<double()>& chance, SourceListener& listener)
     : listener_{listener} {
     for (const auto& resource : resources_of(node_name))
         collections_.push_back(std::make_unique<Collection>(
@@ -184,26 +184,31 @@ asio::awaitable<std::optional<Trouble>> Source::read_refusal(Collection& one, An
 asio::awaitable<std::optional<Trouble>> Source::read(Collection& one, Answer& answer, Until until) {
     Reading reading{one};
     JsonDecoder decoder{[&](Decoded&& decoded) { take(reading, std::move(decoded)); }};
-    const auto cancellation = co_await asio::this_coro::cancellation_state;
-    auto end = End::whole;
-    std::string_view piece{"."};
-    while (!piece.empty() && end == End::whole && !reading.stopped) {
-        try {
-            piece = co_await answer.more();
-        } catch (const boost::system::system_error& error) {
-            if (cancellation.cancelled() != asio::cancellation_type::none) throw;
-            end = error.code() == boost::system::errc::timed_out ? End::silent : End::cut;
-            break;
-        }
-        const auto problem = piece.empty() ? decoder.finish() : decoder.feed(piece);
-        if (problem && !reading.stopped) end = piece.empty() ? End::cut : End::broken;
+    std::optional<End> end;
+    while (!end && !reading.stopped) {
+        end = co_await feed(decoder, answer);
         tell(reading);
         if (reading.listed && until == Until::listed) co_return std::nullopt;
     }
     if (reading.stopped) co_return std::nullopt;
-    auto trouble = ended(reading, end, decoder.list_end());
+    auto trouble = ended(reading, *end, decoder.list_end());
     tell(reading);
     co_return trouble;
+}
+
+/// What comes next. @return how the body has ended, if it has.
+asio::awaitable<std::optional<End>> Source::feed(JsonDecoder& decoder, Answer& answer) {
+    const auto cancellation = co_await asio::this_coro::cancellation_state;
+    std::string_view piece;
+    try {
+        piece = co_await answer.more();
+    } catch (const boost::system::system_error& error) {
+        if (cancellation.cancelled() != asio::cancellation_type::none) throw;
+        co_return error.code() == boost::system::errc::timed_out ? End::silent : End::cut;
+    }
+    if (piece.empty()) co_return decoder.finish() ? End::cut : End::whole;
+    if (decoder.feed(piece)) co_return End::broken;
+    co_return std::nullopt;
 }
 
 std::optional<Trouble> Source::ended(Reading& reading, End end,
@@ -252,7 +257,9 @@ void Source::tell(Reading& reading) {
 }
 
 void Source::report(const Collection& one, const std::optional<Trouble>& trouble) {
-    if (trouble && troubles_.report(one.reflector.resource().name, *trouble, Clock::now()))
+    // What is not needed may be missing.
+    if (trouble && one.reflector.resource().needed &&
+        troubles_.report(one.reflector.resource().name, *trouble, Clock::now()))
         listener_.troubled(*trouble);
 }
 

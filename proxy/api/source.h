@@ -43,7 +43,7 @@ public:
     /// @param store, @param listener outlive this; nobody else writes to the store.
     /// @param chance gives numbers from 0 to 1.
     Source(model::Store& store, const std::string& node_name, Pace pace,
-           std::function<double()> chance, SourceListener& listener);
+           const std::function<double()>& chance, SourceListener& listener);
 
     /// Follows all collections until it is cancelled. @param client outlives that.
     boost::asio::awaitable<void> follow(Client& client);
@@ -88,6 +88,7 @@ private:
     boost::asio::awaitable<std::optional<Trouble>> read_refusal(Collection& one, Answer& answer);
     boost::asio::awaitable<std::optional<Trouble>> read(Collection& one, Answer& answer,
                                                         Until until);
+    static boost::asio::awaitable<std::optional<End>> feed(JsonDecoder& decoder, Answer& answer);
     std::optional<Trouble> ended(Reading& reading, End end, const std::optional<ListEnd>& list_end);
     void take(Reading& reading, Decoded&& decoded);
     void complete(Reading& reading);

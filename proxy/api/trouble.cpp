@@ -58,9 +58,9 @@ Trouble trouble_of(const Resource& resource, int code, const Status& status) {
     std::string cause = "HTTP status " + std::to_string(code);
     if (!status.message.empty()) cause += ": " + status.message;
     else if (!status.reason.empty()) cause += ": " + status.reason;
-    // Who one is does not depend on what is asked for.
-    return {code == 401 ? "API server" : resource.name, std::move(cause),
-            remedy_of(resource, code)};
+    // Who one is, and how the server fares, does not depend on what is asked for.
+    const bool of_all = code == 401 || code == 429 || code >= 500;
+    return {of_all ? "API server" : resource.name, std::move(cause), remedy_of(resource, code)};
 }
 
 bool Troubles::report(const std::string& resource, const Trouble& trouble, Moment now) {

@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "proxy/cli/command.h"
+#include "proxy/cli/objects.h"
 #include "proxy/cli/session.h"
 #include "proxy/sync/startup.h"
 
@@ -73,8 +74,8 @@ void print_json(const Result& result) {
 
 int apply(const Invocation& call) {
     const auto options = complete_options(call);
-    run::Input input{input_paths(call)};
-    if (const auto broken = input.source.unread(); broken > 0) // its Services would be removed
+    auto input = read_objects(call, options);
+    if (const auto broken = input.unread; broken > 0) // its Services would be removed
         throw std::runtime_error{std::to_string(broken) + (broken == 1 ? " input" : " inputs") +
                                  " could not be read; nothing was written"};
     const auto kernel = sync::open_kernel(options);
@@ -91,7 +92,7 @@ int apply(const Invocation& call) {
         std::cerr << "refused: " << refused.text() << '\n';
     if (call.output == Output::text) print_text(result);
     else print_json(result);
-    return result.refused.empty() && input.source.in_error() == 0 ? exit_success : exit_failure;
+    return result.refused.empty() && input.in_error == 0 ? exit_success : exit_failure;
 }
 
 } // namespace ipvsproxy::cli

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "proxy/cli/command.h"
+#include "proxy/cli/objects.h"
 #include "proxy/cli/session.h"
 #include "proxy/plan/drain.h"
 #include "proxy/sync/startup.h"
@@ -83,7 +84,7 @@ void add_switches(std::vector<plan::Line>& lines, const std::vector<sync::Switch
 
 int diff(const Invocation& call) {
     const auto options = complete_options(call);
-    run::Input input{input_paths(call)};
+    auto input = read_objects(call, options);
     std::unique_ptr<sync::RealKernel> kernel;
     plan::NodeSnapshot seen;
     if (call.snapshot_file.empty()) {
@@ -103,7 +104,7 @@ int diff(const Invocation& call) {
     if (kernel) add_switches(lines, sync::switch_changes(*kernel, options));
     warn_contests(*cluster);
     print(lines, plan::describe_leaving(leaving), call.output);
-    if (input.source.in_error() > 0) return exit_trouble;
+    if (input.in_error > 0) return exit_trouble;
     return lines.empty() ? exit_success : exit_differs;
 }
 

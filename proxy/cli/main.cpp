@@ -39,7 +39,8 @@ const std::vector<Command>& commands() {
 void add_input(CLI::App& app, Invocation& call) {
     app.add_option(
            "-f,--filename", call.files,
-           "File or folder of manifests (YAML or JSON), or - for standard input; repeatable")
+           "File or folder of manifests (YAML or JSON), or - for standard input; repeatable. "
+           "Without it the API server is asked")
         ->allow_extra_args(false);
     app.add_flag("-R,--recursive", call.recursive, "Read the folders below a folder too");
 }

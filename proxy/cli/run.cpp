@@ -6,12 +6,12 @@
 #include <stdexcept>
 
 #include "proxy/cli/command.h"
+#include "proxy/cli/objects.h"
 #include "proxy/cli/failure.h"
 #include "proxy/cli/session.h"
 #include "proxy/config/write.h"
 #include "proxy/iptables/legacy_tables.h"
 #include "proxy/log/log.h"
-#include "proxy/run/file_source.h"
 #include "proxy/run/life.h"
 #include "proxy/run/signals.h"
 
@@ -46,17 +46,12 @@ int initialise(const config::Options& options) {
     return exit_success;
 }
 
-/// Where the objects come from.
-std::unique_ptr<run::Source> open_source(const Invocation& call) {
-    return std::make_unique<run::FileSource>(input_paths(call));
-}
-
 /// One life after the other, each with the configuration as it is by then.
 int live(const config::Options& options, const Invocation& call) {
     mallopt(M_ARENA_MAX, 1); // two threads that take turns need no heap each
     run::Signals signals;
     run::Settings settings{options, [&call] { return config::complete(call.flags); }};
-    const auto source = open_source(call); // of all lives: standard input can be read only once
+    const auto source = open_source(call, options); // of all lives: standard input can be read only once
     for (;;) {
         try {
             if (run::Life{settings, *source, signals}.live() == run::Ending::stopped)

@@ -38,13 +38,6 @@ config::Options daemon_options(const config::Flags& flags) {
     return *std::move(options);
 }
 
-files::Where input_paths(const Invocation& call) {
-    if (call.files.empty())
-        throw std::runtime_error{
-            "no input: name files or folders of manifests with -f, or - for standard input"};
-    return {call.files, call.recursive};
-}
-
 void warn_contests(sync::Cluster& cluster) {
     sync::LogObserver observer;
     for (const auto& contest : cluster.take_contests())

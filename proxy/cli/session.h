@@ -3,7 +3,6 @@
 
 #include "proxy/cli/command.h"
 #include "proxy/config/options.h"
-#include "proxy/run/input.h"
 #include "proxy/sync/cluster.h"
 #include "proxy/sync/startup.h"
 
@@ -16,9 +15,6 @@ config::Options complete_options(const Invocation& call);
 /// The same for the daemon, in kube-proxy's order: merged, logging set up, the version and (at a
 /// verbosity of 1) every flag logged, and only then validated.
 config::Options daemon_options(const config::Flags& flags);
-
-/// The paths of `-f`. @throws std::runtime_error when there are none.
-files::Where input_paths(const Invocation& call);
 
 /// Logs which services ask for one virtual server.
 void warn_contests(sync::Cluster& cluster);

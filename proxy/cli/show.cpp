@@ -3,6 +3,7 @@
 #include <iostream>
 
 #include "proxy/cli/command.h"
+#include "proxy/cli/objects.h"
 #include "proxy/cli/session.h"
 #include "proxy/sync/real_kernel.h"
 
@@ -24,13 +25,13 @@ void print(const plan::NodeSnapshot& state, Output output) {
 
 int plan(const Invocation& call) {
     const auto options = complete_options(call);
-    run::Input input{input_paths(call)};
+    auto input = read_objects(call, options);
     KernelDevice device{std::string{sync::device_name}};
     const auto cluster =
         sync::make_cluster(options, input.store, nullptr, device.snapshot().elsewhere);
     warn_contests(*cluster);
     print(cluster->state().desired(), call.output);
-    return input.source.in_error() == 0 ? exit_success : exit_failure;
+    return input.in_error == 0 ? exit_success : exit_failure;
 }
 
 int snapshot(const Invocation& call) {

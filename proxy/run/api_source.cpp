@@ -127,7 +127,7 @@ Listed list_once(const config::Options& options, const Connect& connect) {
     api::Source source{listed.store, options.node_name, api::Pace{}, chance(), log};
     const auto client = connect(io.get_executor());
     std::exception_ptr failure;
-    asio::co_spawn(io, source.list(*client), [&](std::exception_ptr error) {
+    asio::co_spawn(io, source.list(*client), [&](const std::exception_ptr& error) {
         failure = error;
         io.stop(); // connections that are kept have nothing left to do
     });

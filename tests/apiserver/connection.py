@@ -87,8 +87,7 @@ class Connection:
         what = f"{method} {target}"
         self.server.requests.append(what)
         self.server.note_request(headers)
-        while self.server.strikes(what, "stall"):
-            await asyncio.sleep(3600)
+        await self.stalled(what)
         try:
             if fault := self.server.strikes(what, "status"):
                 code = fault.more.get("code", 503)
@@ -101,6 +100,11 @@ class Connection:
             extra = {"Retry-After": refusal.retry_after} if getattr(refusal, "retry_after", None) is not None else {}
             await self.send(refusal.code, compact(refusal.body), what, headers, extra)
         return headers.get("connection", "").lower() != "close"
+
+    async def stalled(self, what):
+        if fault := self.server.strikes(what, "stall"):
+            while fault in self.server.faults:
+                await asyncio.sleep(0.02)
 
     def authenticate(self, headers):
         certificate = self.writer.get_extra_info("peercert")
@@ -236,8 +240,8 @@ class Connection:
             await asyncio.gather(closed, return_exceptions=True)  # the next request is read by another
 
     async def tell(self, watch, what):
-        while watch.texts and self.server.strikes(what + " event", "stall"):
-            await asyncio.sleep(0.05)
+        if watch.texts:
+            await self.stalled(what + " event")
         texts, watch.texts = watch.texts, []
         watch.more.clear()
         if texts and self.server.strikes(what + " event", "garbage"):

@@ -172,12 +172,12 @@ class ApiServer:
     def do(self, **order):
         return asyncio.run_coroutine_threadsafe(self.command(order), self.loop).result(60)
 
-    def kubeconfig(self, path, token=None, client_certificate=False):
+    def kubeconfig(self, path, token=None, token_file=None, client_certificate=False):
         """Writes a kubeconfig for this server. @return its path."""
         cluster = {"server": self.url}
         if self.folder:
             cluster["certificate-authority"] = str((self.folder / "ca.crt").resolve())
-        user = {"token": token} if token else {}
+        user = {"tokenFile": token_file} if token_file else {"token": token} if token else {}
         if client_certificate:
             user = {"client-certificate": str((self.folder / "client.crt").resolve()),
                     "client-key": str((self.folder / "client.key").resolve())}

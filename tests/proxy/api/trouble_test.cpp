@@ -51,9 +51,11 @@ TEST_CASE("a refused request says whose rights are missing and which role gives 
                   "system:node-proxier"});
 }
 
-TEST_CASE("who one is does not depend on what is asked for", "[api]") {
+TEST_CASE("who one is, and how the server fares, does not depend on what is asked for", "[api]") {
     const Status status{401, "Unauthorized", "Unauthorized"};
-    CHECK(trouble_of(services, 401, status) == trouble_of({"nodes", "/api/v1/nodes"}, 401, status));
+    for (const int code : {401, 429, 500, 503})
+        CHECK(trouble_of(services, code, status) ==
+              trouble_of({"nodes", "/api/v1/nodes"}, code, status));
     CHECK(trouble_of(services, 401, status).remedy.find("credentials") != std::string::npos);
 }
 

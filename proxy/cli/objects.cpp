@@ -1,0 +1,48 @@
+#include "proxy/cli/objects.h"
+
+#include <string>
+#include <utility>
+
+#include "proxy/api/https_client.h"
+#include "proxy/config/version.h"
+#include "proxy/run/api_source.h"
+#include "proxy/run/file_source.h"
+#include "proxy/run/input.h"
+
+namespace ipvsproxy::cli {
+namespace {
+
+/// Where the API server is and who we are to it is looked up for each client anew.
+run::Connect api_server(const config::Options& options) {
+    const auto& client = options.configuration.client_connection;
+    const api::AccessSearch search{.kubeconfig = client.kubeconfig,
+                                   .master = options.master,
+                                   .environment = api::environment_variable};
+    api::find_access(search); // what is wrong with it ends the start
+    api::HttpsClientSettings settings;
+    settings.qps = static_cast<double>(client.qps);
+    settings.burst = client.burst;
+    settings.user_agent = api::user_agent(std::string{config::program_version},
+                                          std::string{config::kube_proxy_version});
+    return [search, settings](const boost::asio::any_io_executor& executor) {
+        return api::make_https_client(executor, api::find_access(search), settings);
+    };
+}
+
+} // namespace
+
+Objects read_objects(const Invocation& call, const config::Options& options) {
+    if (call.files.empty()) {
+        auto listed = run::list_once(options, api_server(options));
+        return {std::move(listed.store), 0, listed.refused};
+    }
+    run::Input input{{call.files, call.recursive}};
+    return {std::move(input.store), input.source.unread(), input.source.in_error()};
+}
+
+std::unique_ptr<run::Source> open_source(const Invocation& call, const config::Options& options) {
+    if (call.files.empty()) return std::make_unique<run::ApiSource>(options, api_server(options));
+    return std::make_unique<run::FileSource>(files::Where{call.files, call.recursive});
+}
+
+} // namespace ipvsproxy::cli

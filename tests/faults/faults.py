@@ -1,0 +1,269 @@
+#!/usr/bin/env python3
+"""The whole program against an API server that fails in every way: what the kernel holds, meanwhile and afterwards.
+
+usage: tests/kernel/run tests/faults/faults.py IPVSPROXY [NAME…]     a name is part of a test's
+"""
+
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "apiserver"))
+from node import Daemon, Guard, comes_true, in_child, node_object, pods, servers, service, service_ip, slice_of  # noqa: E402
+from server import ApiServer  # noqa: E402
+
+SERVICES = 10
+BINARY = ""
+# Rounds are not to wait for each other here.
+FLAGS = ["--ipvs-min-sync-period=0s"]
+
+
+def wanted(numbers, count=2):
+    return {f"{service_ip(n)}:80": {f"{pod}:8080" for pod in pods(n, count)} for n in numbers}
+
+
+def holds(state):
+    return {virtual: set(reals) for virtual, reals in servers().items()} == state
+
+
+def serving(**more):
+    """An API server with ten services."""
+    server = ApiServer(**more).start_in_thread()
+    server.do(put=[node_object(), *(service(n) for n in range(SERVICES)), *(slice_of(n, pods(n)) for n in range(SERVICES))])
+    server.do(set={"bookmark_seconds": 1})
+    return server
+
+
+def kubeconfig(server, **more):
+    return server.kubeconfig(tempfile.mkstemp(prefix="kubeconfig-")[1], **more)
+
+
+def settled(daemon, state=None):
+    assert comes_true(lambda: holds(state or wanted(range(SERVICES)))), f"the kernel holds {servers()}\n{daemon.log()}"
+
+
+def equal(daemon):
+    status, text = daemon.diff()
+    assert status == 0, f"diff exits with {status}: {text}\n{daemon.log()}"
+
+
+def nothing_is_written_before_both_lists_are_complete():
+    for missing in ("endpointslices", "services"):
+        server = serving()
+        server.do(fault="stall", match=missing, times=None)
+        with Daemon(BINARY, kubeconfig(server), *FLAGS) as daemon:
+            other = "services" if missing == "endpointslices" else "endpointslices"
+            assert daemon.says(f'"Listed" resource="{other}"'), daemon.log()
+            time.sleep(1)
+            assert servers() == {} and daemon.rounds() == [], daemon.log()
+            server.do(clear=True)
+            settled(daemon)
+            equal(daemon)
+        subprocess.run([BINARY, "cleanup"], check=True, capture_output=True)
+
+
+def changes_arrive_and_diff_apply_and_plan_ask_the_same_server():
+    server = serving()
+    with Daemon(BINARY, kubeconfig(server), *FLAGS) as daemon:
+        settled(daemon)
+        server.do(put=[slice_of(3, pods(3, 3))])
+        server.do(delete=[service(4)])
+        settled(daemon, {**wanted(set(range(SERVICES)) - {3, 4}), **wanted([3], 3)})
+        equal(daemon)
+        assert daemon.stop() == 0
+        server.do(put=[service(4)])
+        status, text = daemon.diff()
+        assert status == 1 and "ipvsadm -A -t 10.96.0.5:80" in text, text
+        for command in ("plan", "apply"):
+            done = subprocess.run([BINARY, command, *daemon.flags], capture_output=True, text=True)
+            assert done.returncode == 0, done
+        equal(daemon)
+
+
+def through(server, fault, repair, daemon, told=None):
+    """While a fault lasts all that was there stays; what changed meanwhile comes once it is over."""
+    settled(daemon)
+    with Guard(wanted(set(range(SERVICES)) - {1, 2})) as guard:
+        fault()
+        server.do(put=[slice_of(1, pods(1, 3)), service(20), slice_of(20, pods(20))])
+        server.do(delete=[service(2)])
+        if told:
+            assert daemon.says(told), daemon.log()
+        assert comes_true(lambda: guard.looks > 2)
+        repair()
+        settled(daemon, {**wanted({*range(SERVICES), 20} - {1, 2}), **wanted([1], 3)})
+    assert not guard.missing, f"{guard.missing[:5]}\n{daemon.log()}"
+    equal(daemon)
+    # Back to the beginning, so that one daemon can go through more.
+    server.do(put=[service(2), slice_of(1, pods(1))])
+    server.do(delete=[service(20), slice_of(20, [])])
+    settled(daemon)
+
+
+def whatever_happens_nothing_is_lost():
+    server = serving()
+    clear = lambda: server.do(clear=True)  # noqa: E731
+    refuse = lambda code, **more: lambda: (server.do(fault="status", code=code, times=None, **more), server.do(reset=True))  # noqa: E731
+    with Daemon(BINARY, kubeconfig(server), *FLAGS) as daemon:
+        for name, fault, repair, told in (
+                ("reset", lambda: server.do(reset=True), lambda: None, None),
+                ("cut in mid-object", lambda: server.do(fault="cut", match="watch=1", times=4), clear, None),
+                ("an orderly end", lambda: server.do(end_watches=True), lambda: None, None),
+                ("stalled events", lambda: server.do(fault="stall", match=" event$", times=None), clear, None),
+                ("slow", lambda: server.do(fault="slow", times=None, bytes=64, seconds=0.002), clear, None),
+                ("no JSON in a watch", lambda: server.do(fault="garbage", match="watch=1"), clear, "not the API's JSON"),
+                ("no API at all", lambda: (server.do(fault="plain", times=None), server.do(fault="status", match="watch=1", code=404, times=None),
+                                           server.do(reset=True)), clear, None),
+                ("429", refuse(429), clear, "HTTP status 429"),
+                ("500", refuse(500), clear, "HTTP status 500"),
+                ("503 with Retry-After", refuse(503, retry_after=1), clear, None),
+                ("403", refuse(403), clear, "ClusterRole system:node-proxier"),
+                ("down", lambda: server.do(down=True), lambda: server.do(up=True), "The API cannot be followed")):
+            print(f"  … {name}", flush=True)
+            through(server, fault, repair, daemon, told)
+
+
+def a_relist_changes_only_what_differs():
+    server = serving()
+    with Daemon(BINARY, kubeconfig(server), *FLAGS) as daemon:
+        settled(daemon)
+        time.sleep(1)
+        before = daemon.rounds()
+        server.do(down=True)
+        server.do(put=[slice_of(0, pods(0, 3))])
+        server.do(delete=[slice_of(5, [])])
+        server.do(compact=True)
+        lists = daemon.log().count('"Listed"')
+        server.do(up=True)
+        settled(daemon, {**wanted(set(range(SERVICES)) - {0, 5}), **wanted([0], 3), f"{service_ip(5)}:80": set()})
+        assert daemon.says('"Listed"', lists + 3), daemon.log()
+        # one real server more, two less; 0's own slices have no address of the node's pods
+        assert 3 <= sum(daemon.rounds()[len(before):]) <= 6, f"{daemon.rounds()}\n{daemon.log()}"
+        equal(daemon)
+
+
+def a_relist_of_what_is_known_writes_nothing():
+    server = serving()
+    with Daemon(BINARY, kubeconfig(server), *FLAGS) as daemon:
+        settled(daemon)
+        time.sleep(1)
+        before, lists = sum(daemon.rounds()), daemon.log().count('"Listed"')
+        server.do(down=True)
+        server.do(put=[node_object()])  # the version moves on
+        server.do(compact=True)
+        server.do(up=True)
+        assert daemon.says('"Listed"', lists + 3), daemon.log()
+        time.sleep(1)
+        assert sum(daemon.rounds()) == before, daemon.log()
+
+
+def an_etcd_restored_from_a_backup_is_listed_anew():
+    server = serving()
+    with Daemon(BINARY, kubeconfig(server), *FLAGS) as daemon:
+        settled(daemon)
+        server.do(down=True)
+        server.do(restore=100)
+        server.do(delete=[service(7)])
+        time.sleep(2)
+        server.do(up=True)
+        settled(daemon, wanted(set(range(SERVICES)) - {7}))
+        server.do(put=[service(7)])
+        settled(daemon)
+        equal(daemon)
+
+
+def a_server_without_streaming_lists_is_read_in_pages():
+    server = serving()
+    server.do(set={"streams": False, "page": 3})
+    with Daemon(BINARY, kubeconfig(server), *FLAGS) as daemon:
+        settled(daemon)
+        asked = server.do(state=True)["requests"]
+        assert any("continue=" in one for one in asked) and any("watch=1" in one for one in asked), asked
+        through(server, lambda: server.do(reset=True), lambda: None, daemon)
+
+
+def the_node_is_waited_for():
+    server = serving()
+    server.do(delete=[{**node_object(), "metadata": {"name": "node-1", "namespace": ""}}])
+    with Daemon(BINARY, kubeconfig(server), *FLAGS) as daemon:
+        assert comes_true(lambda: "nodes" in server.do(state=True)["watches"])
+        time.sleep(1)
+        assert servers() == {}, daemon.log()
+        server.do(put=[node_object()])
+        settled(daemon)
+
+
+def a_malformed_object_is_told_once_and_keeps_what_it_was():
+    server = serving()
+    with Daemon(BINARY, kubeconfig(server), *FLAGS) as daemon:
+        settled(daemon)
+        for _ in range(3):
+            server.do(put=[service(3, port=700000)])
+        server.do(put=[slice_of(4, pods(4, 3))])
+        settled(daemon, {**wanted(set(range(SERVICES)) - {4}), **wanted([4], 3)})
+        assert daemon.log().count("Service default/s-3: spec.ports[0].port") == 1, daemon.log()
+        server.do(delete=[service(3)])
+        settled(daemon, {**wanted(set(range(SERVICES)) - {3, 4}), **wanted([4], 3)})
+
+
+def over_tls_with_a_token_that_is_replaced():
+    token = pathlib.Path(tempfile.mkstemp(prefix="token-")[1])
+    token.write_text("first")
+    server = serving(tls=tempfile.mkdtemp(prefix="certificates-"), tokens=["first"])
+    config = kubeconfig(server, token_file=str(token))
+    with Daemon(BINARY, config, *FLAGS) as daemon:
+        settled(daemon)
+
+        def replaced():
+            server.tokens = {"second"}
+            server.do(reset=True)
+
+        through(server, replaced, lambda: token.write_text("second"), daemon, "HTTP status 401")
+        assert {"first", "second"} <= set(server.do(state=True)["tokens"])
+
+
+def changed_pod_cidrs_end_the_daemon_where_they_count():
+    server = serving()
+    with Daemon(BINARY, kubeconfig(server), *FLAGS, "--detect-local-mode=NodeCIDR") as daemon:
+        settled(daemon)
+        changed = node_object()
+        changed["spec"]["podCIDRs"] = ["10.244.9.0/24"]
+        server.do(put=[changed])
+        assert daemon.process.wait(30) == 1 and "podCIDRs" in daemon.log(), daemon.log()
+        assert holds(wanted(range(SERVICES)))
+
+
+TESTS = [
+    nothing_is_written_before_both_lists_are_complete,
+    changes_arrive_and_diff_apply_and_plan_ask_the_same_server,
+    whatever_happens_nothing_is_lost,
+    a_relist_changes_only_what_differs,
+    a_relist_of_what_is_known_writes_nothing,
+    an_etcd_restored_from_a_backup_is_listed_anew,
+    a_server_without_streaming_lists_is_read_in_pages,
+    the_node_is_waited_for,
+    a_malformed_object_is_told_once_and_keeps_what_it_was,
+    over_tls_with_a_token_that_is_replaced,
+    changed_pod_cidrs_end_the_daemon_where_they_count,
+]
+
+
+def main():
+    global BINARY
+    BINARY = sys.argv[1]
+    passed = failed = 0
+    for test in TESTS:
+        if sys.argv[2:] and not any(part in test.__name__ for part in sys.argv[2:]):
+            continue
+        begin = time.monotonic()
+        good = in_child(test)
+        print(f"{'ok' if good else 'FAILED'}: {test.__name__.replace('_', ' ')} ({time.monotonic() - begin:.0f} s)", flush=True)
+        passed, failed = passed + good, failed + (not good)
+    print(f"faults: {passed} passed, {failed} failed")
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
