@@ -49,26 +49,56 @@ std::string bash(const CLI::App& program) {
            "complete -o filenames -F _ipvsproxy ipvsproxy\n";
 }
 
-/// Quoted for a shell's single quotes, without what zsh's _arguments would read as its own.
+/// Within a shell's single quotes.
 std::string quoted(const std::string& text) {
     std::string out;
-    for (const char c : text) {
-        if (c == '\'') out += "'\\''";
-        else if (c == '[' || c == ']' || c == ':') out += std::string{"\\"} + c;
-        else out += c;
-    }
+    for (const char c : text)
+        out += c == '\'' ? "'\\''" : std::string{c};
     return out;
+}
+
+/// The same, without what zsh's _arguments and _describe would read as their own.
+std::string zsh_quoted(const std::string& text) {
+    std::string out;
+    for (const char c : quoted(text))
+        out += (c == '[' || c == ']' || c == ':') ? std::string{"\\"} + c : std::string{c};
+    return out;
+}
+
+bool is_shown(const CLI::Option& option) {
+    return !option.get_group().empty();
+}
+
+bool takes_value(const CLI::Option& option) {
+    return option.get_items_expected_max() > 0;
+}
+
+/// `'*'{-f,--filename}'[File or …]:value:_files'`: every option may be given again.
+std::string zsh_option(const CLI::Option& option) {
+    std::string names;
+    int count = 0;
+    const auto add = [&](const std::string& name) {
+        names += (names.empty() ? "" : ",") + name;
+        ++count;
+    };
+    for (const auto& name : option.get_snames())
+        add('-' + name);
+    for (const auto& name : option.get_lnames())
+        add("--" + name);
+    if (count == 0) return {}; // a word by its place
+    if (count > 1) names = '{' + names + '}';
+    return " '*'" + names + "'[" + zsh_quoted(option.get_description()) + ']' +
+           (takes_value(option) ? ":value:_files'" : "'");
 }
 
 std::string zsh(const CLI::App& program) {
     std::string commands, cases;
     for (const auto* command : program.get_subcommands(nullptr)) {
         commands +=
-            "    '" + command->get_name() + ':' + quoted(command->get_description()) + "'\n";
+            "    '" + command->get_name() + ':' + zsh_quoted(command->get_description()) + "'\n";
         cases += "    " + command->get_name() + ") _arguments";
         for (const auto* option : command->get_options())
-            for (const auto& name : option->get_lnames())
-                cases += " '--" + name + '[' + quoted(option->get_description()) + "]'";
+            if (is_shown(*option)) cases += zsh_option(*option);
         cases += " '*:file:_files' ;;\n";
     }
     return "#compdef ipvsproxy\n"
@@ -84,7 +114,8 @@ std::string zsh(const CLI::App& program) {
            cases +
            "  esac\n"
            "}\n"
-           "_ipvsproxy \"$@\"\n";
+           "if [ \"$funcstack[1]\" = _ipvsproxy ]; then _ipvsproxy \"$@\"; else compdef _ipvsproxy "
+           "ipvsproxy; fi\n";
 }
 
 std::string fish(const CLI::App& program) {
@@ -92,11 +123,17 @@ std::string fish(const CLI::App& program) {
     for (const auto* command : program.get_subcommands(nullptr)) {
         out += "complete -c ipvsproxy -n __fish_use_subcommand -f -a " + command->get_name() +
                " -d '" + quoted(command->get_description()) + "'\n";
-        for (const auto* option : command->get_options())
+        for (const auto* option : command->get_options()) {
+            std::string names;
+            for (const auto& name : option->get_snames())
+                names += " -s " + name;
             for (const auto& name : option->get_lnames())
-                out += "complete -c ipvsproxy -n '__fish_seen_subcommand_from " +
-                       command->get_name() + "' -l " + name + " -d '" +
-                       quoted(option->get_description()) + "'\n";
+                names += " -l " + name;
+            if (names.empty() || !is_shown(*option)) continue;
+            out += "complete -c ipvsproxy -n '__fish_seen_subcommand_from " + command->get_name() +
+                   '\'' + names + (takes_value(*option) ? " -r" : "") + " -d '" +
+                   quoted(option->get_description()) + "'\n";
+        }
     }
     return out;
 }

@@ -30,12 +30,16 @@ iptables::TableChanges all_rules_of_proxies(Family family, const iptables::Chain
 void add_names(std::vector<std::string>& names, iptables::Backend backend, Family family,
                const iptables::TableChanges& changes) {
     const std::string tool = family == Family::v4 ? "iptables" : "ip6tables";
-    const auto variant = tool + " (" + std::string{iptables::name(backend)} + ") ";
+    const auto in = [&](iptables::TableName table) {
+        auto text = tool;
+        text.append(" (").append(iptables::name(backend)).append(") ");
+        return text.append(iptables::name(table));
+    };
     for (const auto& chain : changes.remove_chains)
-        names.push_back(variant + std::string{iptables::name(chain.table)} + ' ' + chain.name);
+        names.push_back(in(chain.table).append(1, ' ').append(chain.name));
     for (const auto& [chain, rule] : changes.remove_rules)
-        names.push_back(variant + std::string{iptables::name(chain.table)} + " -D " + chain.name +
-                        ' ' + rule);
+        names.push_back(
+            in(chain.table).append(" -D ").append(chain.name).append(1, ' ').append(rule));
 }
 
 void remove_rules(iptables::Backend backend, Family family, const iptables::TableChanges& changes,

@@ -145,6 +145,34 @@ TEST_CASE("the completion of bash offers commands, and the flags of the command 
     CHECK(offer("ipvsproxy apply --dry", 2) == "\n");
 }
 
+TEST_CASE(
+    "the completion of fish offers commands, and long and short options of the command typed") {
+    if (kernel_test::run_command({"sh", "-c", "command -v fish"}).status != 0) return;
+    const auto script = call({"completion", "fish"}).out;
+    const auto offer = [&](const std::string& line) {
+        return kernel_test::must_run({"fish", "--private"},
+                                     script + "\ncomplete -C '" + line + "'\n");
+    };
+    CHECK_THAT(offer("ipvsproxy cl"), Contains("cleanup\t"));
+    CHECK_THAT(offer("ipvsproxy cleanup --dry"), Contains("--dry-run\t"));
+    CHECK_THAT(offer("ipvsproxy apply -"), Contains("-f\t") && Contains("-o\t"));
+    CHECK(offer("ipvsproxy apply --dry").empty());
+}
+
+TEST_CASE("the completion of zsh knows short and long options as one") {
+    const auto script = call({"completion", "zsh"}).out;
+    CHECK_THAT(script,
+               Contains("'*'{-f,--filename}'[File or folder") && Contains("]:value:_files'"));
+    CHECK_THAT(script, Contains("'*'--dry-run'[Show what would be removed"));
+    if (kernel_test::run_command({"sh", "-c", "command -v zsh"}).status != 0) return;
+    // Loaded and called in a line editor's place: _arguments is replaced by what tells its words.
+    const auto told = kernel_test::must_run(
+        {"zsh", "-f"}, "compdef() { }\n_arguments() { print -rl -- \"$@\" }\n" + script +
+                           "words=(ipvsproxy cleanup ''); CURRENT=3; _ipvsproxy\n");
+    CHECK_THAT(told, Contains("*--dry-run[Show what would be removed, and remove nothing]\n"));
+    CHECK_THAT(told, Contains("*-v[") && Contains("*--v["));
+}
+
 TEST_CASE("a malformed Service is named with file, place and field; the others stand") {
     const std::string good = "apiVersion: v1\nkind: Service\nmetadata: {name: good}\n"
                              "spec:\n  clusterIP: 10.96.0.1\n  ports: [{port: 80}]\n";

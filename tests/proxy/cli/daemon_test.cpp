@@ -87,6 +87,50 @@ TEST_CASE("D-19 SIGTERM and SIGINT end it with 0, and the kernel's state stays",
     }
 }
 
+TEST_CASE(
+    "D-21 the ConfigMap that kubeadm writes is enough, also where nf_conntrack_max is another's",
+    "[.kernel]") {
+    const Node node;
+    node.folder().write("etc/config.conf", R"(
+apiVersion: kubeproxy.config.k8s.io/v1alpha1
+bindAddress: 0.0.0.0
+bindAddressHardFail: false
+clientConnection: {acceptContentTypes: "", burst: 0, contentType: "", qps: 0,
+  kubeconfig: /var/lib/kube-proxy/kubeconfig.conf}
+clusterCIDR: 10.244.0.0/16
+configSyncPeriod: 0s
+conntrack: {maxPerCore: null, min: null, tcpBeLiberal: false, tcpCloseWaitTimeout: null,
+  tcpEstablishedTimeout: null, udpStreamTimeout: 0s, udpTimeout: 0s}
+detectLocal: {bridgeInterface: "", interfaceNamePrefix: ""}
+detectLocalMode: ""
+enableProfiling: false
+healthzBindAddress: ""
+hostnameOverride: ""
+iptables: {localhostNodePorts: null, masqueradeAll: false, masqueradeBit: null, minSyncPeriod: 0s,
+  syncPeriod: 0s}
+ipvs: {excludeCIDRs: null, minSyncPeriod: 0s, scheduler: "", strictARP: false, syncPeriod: 0s,
+  tcpFinTimeout: 0s, tcpTimeout: 0s, udpTimeout: 0s}
+kind: KubeProxyConfiguration
+logging: {flushFrequency: 0, options: {json: {infoBufferSize: "0"}, text: {infoBufferSize: "0"}},
+  verbosity: 0}
+metricsBindAddress: ""
+mode: ""
+nodePortAddresses: null
+oomScoreAdj: null
+portRange: ""
+showHiddenMetricsForVersion: ""
+)");
+    auto daemon = node.start();
+    REQUIRE(daemon.says(settled));
+    CHECK(scheduler() == "rr");
+    CHECK(must_run({"cat", "/proc/" + std::to_string(daemon.pid()) + "/oom_score_adj"}) ==
+          "-999\n");
+    CHECK_THAT(must_run({"iptables-legacy-save"}), Contains("! -s 10.244.0.0/16"));
+    CHECK(must_run({"sysctl", "-n", "net.ipv4.vs.conntrack"}) == "1\n");
+    daemon.signal(SIGTERM);
+    CHECK(daemon.end() == 0);
+}
+
 TEST_CASE("the process is given the configuration's OOM score", "[.kernel]") {
     const Node node{"oomScoreAdj: -997"};
     auto daemon = node.start();
