@@ -75,7 +75,7 @@ Life::Life(Settings& settings, Source& source, Signals& signals)
 Ending Life::live() {
     spawn(follow_signals());
     if (settings_.watch() != nullptr) spawn(follow_settings());
-    asio::co_spawn(io_, begin(), [this](std::exception_ptr error) {
+    asio::co_spawn(io_, begin(), [this](const std::exception_ptr& error) {
         if (error) failure_ = error;
         io_.stop(); // what still waits has nothing left to do
     });
@@ -158,7 +158,7 @@ void Life::look_at_settings() {
 
 /// One part that fails ends them all.
 void Life::spawn(asio::awaitable<void> part) {
-    asio::co_spawn(io_, std::move(part), [this](std::exception_ptr error) {
+    asio::co_spawn(io_, std::move(part), [this](const std::exception_ptr& error) {
         if (error) fail(error);
     });
 }
