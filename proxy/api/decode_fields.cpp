@@ -35,6 +35,14 @@ template <class Value> Verdict append(std::vector<Value>& list, Text text, const
 }
 
 constexpr auto no_address = "not an IP address, passed over";
+constexpr auto unspecified = "nothing can be served at an unspecified address, passed over";
+
+/// An address of a Service.
+Verdict append_address(std::vector<Address>& list, Text text) {
+    const auto address = Address::parse(text);
+    if (address && address->is_unspecified()) return warned(unspecified);
+    return append(list, text, no_address);
+}
 constexpr auto no_prefix = "not a network in CIDR form, passed over";
 
 /// @param zero what the API means by 0: nothing given.
@@ -239,7 +247,7 @@ constexpr std::array spec_fields{
     texts(
         "externalIPs", of_service, [](Draft& draft) { draft.service.external_ips.clear(); },
         [](Draft& draft, Text value) {
-            return append(draft.service.external_ips, trimmed(value), no_address);
+            return append_address(draft.service.external_ips, trimmed(value));
         }),
     texts(
         "loadBalancerSourceRanges", of_service,
@@ -268,8 +276,11 @@ constexpr std::array ingress_fields{
     text("ip", of_service,
          [](Draft& draft, Text value) {
              if (value.empty()) return taken;
-             draft.ingress.back().ip = Address::parse(value);
-             return draft.ingress.back().ip ? taken : warned(no_address);
+             auto& ip = draft.ingress.back().ip = Address::parse(value);
+             if (ip && !ip->is_unspecified()) return taken;
+             const auto why = ip ? unspecified : no_address;
+             ip.reset();
+             return warned(why);
          }),
     text("ipMode", of_service,
          [](Draft& draft, Text value) {

@@ -72,6 +72,10 @@ PerFamily<std::optional<Address>> cluster_ips(const Draft& draft, Notes& notes) 
                        "not an IP address: \"" + draft.cluster_ips[i] + '"');
             continue;
         }
+        if (address->is_unspecified()) { // IPVS would take it; ipset and the device would not
+            notes.warn(at("spec.clusterIPs", i), "nothing can be served at " + address->text());
+            continue;
+        }
         const auto family = address->family();
         if (named && draft.ip_families[i] != name(family)) {
             notes.warn(at("spec.clusterIPs", i),
@@ -207,6 +211,13 @@ Kinds kind_of(std::string_view kind, std::string_view api_version) {
     return kind == "Status" ? of_status : no_kind;
 }
 
+/// Names stand in logs and in diff's lines, as namespace/name; Kubernetes allows far less than
+/// this.
+bool is_plain(std::string_view text) {
+    return std::ranges::none_of(
+        text, [](char c) { return (c >= 0 && c <= ' ') || c == '/' || c == 0x7f; });
+}
+
 /// What every object must say of itself. Nothing when it does.
 std::optional<Problem> unnamed(const Draft& draft, const Decoded& out, std::string_view version,
                                Kinds kind, const Notes& notes) {
@@ -221,6 +232,9 @@ std::optional<Problem> unnamed(const Draft& draft, const Decoded& out, std::stri
     if (version.empty()) return notes.refuse("apiVersion", "required");
     const bool named = (kind & (of_service | of_slice | of_node)) != 0;
     if (named && out.name.name.empty()) return notes.refuse("metadata.name", "required");
+    constexpr auto reason = "has a blank, a slash or a control character";
+    if (named && !is_plain(out.name.name)) return notes.refuse("metadata.name", reason);
+    if (named && !is_plain(out.name.space)) return notes.refuse("metadata.namespace", reason);
     return std::nullopt;
 }
 

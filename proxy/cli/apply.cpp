@@ -1,4 +1,5 @@
 // ipvsproxy apply: one reconcile.
+#include <algorithm>
 #include <boost/json.hpp>
 #include <chrono>
 #include <iostream>
@@ -42,10 +43,14 @@ Result reconcile(sync::Cluster& cluster, sync::Kernel& kernel) {
         if (!writes) break;
         cluster.state().observe(sync::snapshot(kernel));
     }
+    const bool device_refused = std::ranges::any_of(result.refused, [](const auto& refused) {
+        return refused.object == sync::name(sync::Part::device);
+    });
     const auto left = cluster.state().changes(std::chrono::steady_clock::now());
     for (const auto& line : plan::describe(left, cluster.state()))
-        result.refused.push_back(
-            {line.command, "still differs: " + line.reason, "another program may be undoing it"});
+        if (line.table != "link" || !device_refused) // told, with its reason
+            result.refused.push_back({line.command, "still differs: " + line.reason,
+                                      "another program may be undoing it"});
     return result;
 }
 

@@ -48,9 +48,13 @@ void add_input(CLI::App& app, Invocation& call) {
 void add_output(CLI::App& app, Invocation& call, bool yaml) {
     std::map<std::string, Output> forms{{"text", Output::text}, {"json", Output::json}};
     if (yaml) forms.emplace("yaml", Output::yaml);
-    app.add_option("-o,--output", call.output, yaml ? "text, json or yaml" : "text or json")
-        ->transform(CLI::CheckedTransformer(forms).description(""))
-        ->option_text("FORM [text]");
+    const std::string known = yaml ? "text, json or yaml" : "text or json";
+    const auto take = [&call, forms, known](const std::string& word) {
+        const auto form = forms.find(word);
+        if (form == forms.end()) throw CLI::ValidationError{"-o " + word, "there are " + known};
+        call.output = form->second;
+    };
+    app.add_option_function<std::string>("-o,--output", take, known)->option_text("FORM [text]");
 }
 
 CLI::App* add_command(CLI::App& program, const Command& command, Invocation& call) {

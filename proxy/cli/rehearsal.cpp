@@ -81,7 +81,8 @@ public:
 
     void write(const plan::NodeChanges& changes, const PerFamily<bool>& enabled,
                iptables::Backend backend) {
-        const bool has_device = attempt("dummy device", {}, [&] { device_.create(); });
+        const bool has_device =
+            attempt("dummy device", "modprobe dummy on the node", [&] { device_.create(); });
         write_sets(changes.sets);
         for (const auto family : families)
             if (enabled[family]) write_rules(family, backend, changes.rules[family]);

@@ -12,6 +12,7 @@
 
 #include "netlink/modules.h"
 #include "proxy/iptables/legacy_codec.h"
+#include "proxy/iptables/legacy_extensions.h"
 #include "proxy/iptables/legacy_handle.h"
 #include "proxy/iptables/legacy_sets.h"
 #include "proxy/iptables/rule_text.h"
@@ -290,7 +291,10 @@ std::optional<TableRefusal> LegacyTables::apply_to(TableName table, const TableC
         error = handle->commit();
         if (!error) return std::nullopt;
         const bool changed_underneath = error == std::errc::resource_unavailable_try_again;
-        if (!changed_underneath || attempt == most_attempts) return teller.refusal(error, "commit");
+        if (changed_underneath && attempt < most_attempts) continue;
+        const bool lacks = error == std::errc::no_such_file_or_directory;
+        return teller.refusal(error, "commit",
+                              lacks ? missing_extensions(family_, edit.changes) : std::string{});
     }
 }
 

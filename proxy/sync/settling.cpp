@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <sstream>
 
+#include "ipset/error.h"
+
 namespace ipvsproxy::sync {
 namespace {
 
@@ -242,6 +244,9 @@ std::string remedy(Part part, const std::error_code& error) {
                "choose another with ipvs.scheduler";
     if (part == Part::services && error == std::errc::protocol_not_supported)
         return "this kernel's IPVS lacks the protocol or the address family";
+    if (error == ipset::make_error_code(ipset::Error::unknown_type))
+        return "load the modules of the set types: modprobe -a ip_set_hash_ip ip_set_hash_ipport "
+               "ip_set_hash_ipportip ip_set_hash_ipportnet ip_set_bitmap_port";
     if (part == Part::device && error == std::errc::operation_not_supported)
         return "the kernel lacks the dummy device: modprobe dummy";
     return {};

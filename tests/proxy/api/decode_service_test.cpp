@@ -140,7 +140,7 @@ TEST_CASE("P-124 P-130 each family has the cluster IP that ipFamilies puts besid
     CHECK(both(R"("clusterIPs":["10.96.0.1","2001:db8:96::1"])") == Both{v4, v6});
 }
 
-TEST_CASE("a cluster IP that does not fit is named and left out", "[api]") {
+TEST_CASE("D-15 a cluster IP that does not fit is named and left out", "[api]") {
     const auto garbage = decoded(R"("clusterIP":"10.96.0.256")");
     CHECK(as<Service>(garbage).cluster_ip.v4 == std::nullopt);
     CHECK(warnings(garbage) == Texts{"spec.clusterIPs[0]: not an IP address: \"10.96.0.256\""});
@@ -150,7 +150,40 @@ TEST_CASE("a cluster IP that does not fit is named and left out", "[api]") {
     CHECK(service(R"("clusterIP":"010.096.000.001")").cluster_ip.v4 == ip("10.96.0.1"));
 }
 
-TEST_CASE("P-050 ClientIP affinity lasts as long as it says, three hours by default", "[api]") {
+TEST_CASE("at 0.0.0.0 and :: nothing is served, and that is said", "[api]") {
+    const auto read = decoded(R"("clusterIPs":["0.0.0.0","2001:db8:96::1"],)"
+                              R"("externalIPs":["::","203.0.113.7","0.0.0.0"])");
+    CHECK(as<Service>(read).cluster_ip ==
+          PerFamily<std::optional<Address>>{{}, ip("2001:db8:96::1")});
+    CHECK(as<Service>(read).external_ips == Addresses{ip("203.0.113.7")});
+    CHECK_THAT(warnings(read), Catch::Matchers::VectorContains<std::string>(
+                                   "spec.clusterIPs[0]: nothing can be served at 0.0.0.0"));
+    CHECK(warnings(read).size() == 3);
+    const auto ingress = read_yaml("kind: Service\napiVersion: v1\nmetadata: {name: web}\n"
+                                   "spec: {clusterIP: 10.96.0.1}\n"
+                                   "status: {loadBalancer: {ingress: [{ip: 0.0.0.0}]}}\n");
+    CHECK(as<Service>(ingress.objects.at(0)).ingress_vips.empty());
+    CHECK(ingress.objects.at(0).warnings.size() == 1);
+}
+
+TEST_CASE("a name that would break a line of the log or of diff is refused", "[api]") {
+    for (const auto* name : {"\"a\\nb\"", "\"a\\e[31m\"", "a/b", "\"a b\"", "\"\\x7f\""})
+        for (const bool is_namespace : {false, true}) {
+            CAPTURE(name, is_namespace);
+            const std::string metadata = is_namespace ? std::string{"name: a, namespace: "} + name
+                                                      : std::string{"name: "} + name;
+            const auto read = read_yaml("kind: Service\napiVersion: v1\nmetadata: {" + metadata +
+                                        "}\nspec: {clusterIP: 10.96.0.1}\n");
+            REQUIRE(read.objects.size() == 1);
+            REQUIRE(read.objects[0].object.has_error());
+            CHECK(read.objects[0].object.error().text() ==
+                  std::string{is_namespace ? "metadata.namespace" : "metadata.name"} +
+                      ": has a blank, a slash or a control character");
+        }
+}
+
+TEST_CASE("P-050 D-15 ClientIP affinity lasts as long as it says, three hours by default",
+          "[api]") {
     const auto affinity = [](const std::string& more) {
         return service(R"("clusterIP":"10.96.0.1",)" + more).client_ip_affinity;
     };

@@ -81,7 +81,7 @@ TEST_CASE("P-144 a slice port without a number or a name is passed over", "[api]
     CHECK(as<EndpointSlice>(written).ports[0].name == Symbol{});
 }
 
-TEST_CASE("a slice port without protocol is TCP", "[api]") {
+TEST_CASE("D-15 a slice port without protocol is TCP", "[api]") {
     const auto read = slice(v4 + R"("ports":[{"name":"a","port":80,"protocol":null}])");
     REQUIRE(read.ports.size() == 1);
     CHECK(read.ports[0].protocol == Protocol::tcp);

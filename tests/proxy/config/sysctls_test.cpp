@@ -21,7 +21,7 @@ using List = std::vector<Sysctl>;
 
 } // namespace
 
-TEST_CASE("P-213 the conntrack maximum grows with the CPUs, within limits", "[config]") {
+TEST_CASE("P-213 D-21 the conntrack maximum grows with the CPUs, within limits", "[config]") {
     CHECK(max_of(0, 123456, 8) == 0);
     CHECK(max_of(67890, 131072, 8) == 543120);
     CHECK(max_of(67890, 131072, 16) == 1048576);
@@ -83,7 +83,7 @@ TEST_CASE("a kernel's version is the numbers its release begins with", "[config]
     }
 }
 
-TEST_CASE("P-214 only what differs is written, and a refusal is told", "[config]") {
+TEST_CASE("P-214 D-21 only what differs is written, and a refusal is told", "[config]") {
     MemorySysctls kernel;
     kernel.values() = {{"a", "1"}, {"b", "0"}, {"c", "0"}};
     kernel.refuse("c", std::make_error_code(std::errc::read_only_file_system));

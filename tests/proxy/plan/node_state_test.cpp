@@ -64,7 +64,8 @@ TEST_CASE("P-030 P-161 X-017 D-02 what differs is repaired in place whenever it 
     CHECK(node.look() == 0);
 }
 
-TEST_CASE("P-164 P-165 P-166 foreign virtual servers go, but for those in excludeCIDRs", "[plan]") {
+TEST_CASE("P-164 P-165 P-166 P-202 foreign virtual servers go, but for those in excludeCIDRs",
+          "[plan]") {
     Settings settings;
     for (const auto* cidr : {"198.51.100.0/24", "203.0.113.0/24", "2001:db8:e::/64"})
         settings.exclude_cidrs.push_back(Prefix::parse(cidr).value());

@@ -97,6 +97,41 @@ TEST_CASE("an external or ingress address that the node owns is not bound again"
     CHECK(derived_with(node, {}).empty());
 }
 
+TEST_CASE("P-153 each change of a UDP Service's slices has its flows looked at, no change has not",
+          "[sync]") {
+    PaperNode node;
+    begin(node);
+    const auto plain = udp("plain", "10.96.0.10");
+    auto second = backends(plain, "R.5");
+    second.name.name = "plain-2";
+    const auto looked_at = [&](const auto& change) {
+        change(node.store());
+        return derived(node) == Names{"plain"};
+    };
+    const auto put = [&](model::EndpointSlice slice) {
+        return looked_at([&](model::Store& store) { store.put(std::move(slice)); });
+    };
+    CHECK(put(backends(plain, "R.1 R.2"))); // an address comes
+    CHECK_FALSE(put(backends(plain, "R.1 R.2")));
+    CHECK(put(backends(plain, "R.1"))); // and goes
+    CHECK(put(second));
+    CHECK(looked_at([&](model::Store& store) { store.remove_slice(second.name); }));
+    CHECK_FALSE(looked_at([&](model::Store& store) { store.remove_slice(second.name); }));
+    CHECK_FALSE(put(backends(plain, ""))); // where nobody serves no flow is stale (P-211)
+    CHECK(put(backends(plain, "R.1")));
+    CHECK(put(backends(plain, "R.1!term")));
+    CHECK_FALSE(put(backends(plain, "R.1!dead"))); // nor here
+    auto ports = backends(plain, "R.1");
+    CHECK(put(ports));
+    ports.ports[0].port = Port{5353}; // renumbered
+    CHECK(put(ports));
+    ports.ports[0].name = model::Symbol{"other"};        // renamed
+    CHECK_FALSE(put(ports));                             // nor here
+    ports.ports.push_back(backends(plain, "").ports[0]); // one more
+    CHECK(put(ports));
+    CHECK_FALSE(put(ports));
+}
+
 TEST_CASE("what the Node object decides touches all services, once", "[sync]") {
     PaperNode node;
     begin(node);
