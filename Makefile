@@ -1,9 +1,9 @@
 # How to build and test ipvsproxy; `make help` lists the targets. Meson does the building.
 .DEFAULT_GOAL := build
-.PHONY: help deps build check demo bench fuzz lint deb clean
+.PHONY: help deps build check demo bench bench-check fuzz lint deb clean
 
 help: ## this list
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 13
 
 deps: ## install what is missing of the Debian packages in .ci/packages (root or sudo)
 	@.ci/deps
@@ -17,8 +17,12 @@ check: deps ## every test there is: sanitizers, a real kernel in user-mode Linux
 demo: build ## see it at work in a minute: real traffic, tampering, healing; never on this host's network
 	@tests/demo/run build/ipvsproxy
 
-bench: build ## time and memory with 100, 1000 and 5000 services (SERVICES="...")
-	@tests/bench/run build/ipvsproxy $(SERVICES)
+bench: build ## what it costs with 100, 1000 and 10000 services of 5 endpoints (SHAPES="SERVICESxENDPOINTS ...")
+	@ninja -C build --quiet tests/bench/bench
+	@tests/bench/run $(SHAPES)
+
+bench-check: deps ## instructions, netlink requests and memory against tests/bench/baseline.json
+	@tests/check bench
 
 fuzz: deps ## a minute of libFuzzer for each decoder (FUZZ_SECONDS=60)
 	@FUZZ_SECONDS=$(or $(FUZZ_SECONDS),60) tests/check fuzz

@@ -1,0 +1,23 @@
+// What a measurement works with.
+#pragma once
+
+#include <string>
+
+#include "proxy/config/flags.h"
+#include "tests/bench/workload.h"
+
+namespace ipvsproxy::bench {
+
+struct Setting {
+    Shape shape;
+    std::string folder;      ///< for files of its own
+    std::string manifest;    ///< the whole workload, written before
+    std::string program;     ///< path of ipvsproxy; empty: it is not started
+    config::Flags flags;     ///< under which everything runs
+    unsigned idle_seconds{}; ///< how long the daemon is watched while idle; 0: not
+
+    /// What the flags come to. @throws std::runtime_error when they are refused.
+    config::Options options() const;
+};
+
+} // namespace ipvsproxy::bench
