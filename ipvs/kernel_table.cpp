@@ -15,6 +15,9 @@ namespace {
     throw std::system_error(error, what);
 }
 
+/// A virtual server with the longest names (IP_VS_SCHEDNAME_MAXLEN, IP_VS_PENAME_MAXLEN) takes 152.
+constexpr std::size_t longest_message_bytes = 192;
+
 std::error_code unreadable() {
     return std::make_error_code(std::errc::bad_message);
 }
@@ -82,13 +85,15 @@ Outcome KernelTable::apply(const TableChanges& changes) {
 }
 
 /// Encodes as much as goes into one send, sends it, and goes on: a cold start of 60,000
-/// operations needs no more memory than a small change.
+/// operations needs no more memory than a small change. A batch that grew past the limit would go
+/// as a full send and a small one.
 Execution KernelTable::execute(const Operations& operations) {
     Execution result;
     netlink::Messages batch;
     for (std::size_t i = 0; i < operations.size(); ++i) {
         put_operation(batch, family_, operations[i]);
-        if (batch.bytes().size() < send_limit_bytes_ && i + 1 < operations.size()) continue;
+        const bool has_room = batch.bytes().size() + longest_message_bytes <= send_limit_bytes_;
+        if (has_room && i + 1 < operations.size()) continue;
         send(batch, i + 1 - batch.count(), result);
         batch.clear();
     }
