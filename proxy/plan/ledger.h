@@ -7,8 +7,10 @@
 #include <map>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "netlink/change.h"
+#include "netlink/sorted_map.h"
 
 namespace ipvsproxy::plan {
 
@@ -82,20 +84,29 @@ public:
                         const std::optional<Key>& last = {}) {
         const auto low = [&](auto& map) { return first ? map.lower_bound(*first) : map.begin(); };
         const auto high = [&](auto& map) { return last ? map.lower_bound(*last) : map.end(); };
-        std::map<Key, Difference> found;
+        auto known = low(differences_);
+        const auto end = high(differences_);
+        std::vector<Key> agreed;
+        std::vector<std::pair<Key, Difference>> fresh;
         std::size_t news = 0;
         for_each_difference(low(seen), high(seen), low(wanted_), high(wanted_),
                             [&](const Key& key, const Spec* have, const Wanted*) {
-                                const auto now = have ? std::optional{*have} : std::nullopt;
-                                const auto old = differences_.find(key);
-                                if (old == differences_.end()) found[key];
-                                else found[key] = old->second;
-                                if (old == differences_.end() || old->second.observed != now)
-                                    ++news;
-                                found[key].observed = now;
+                                const auto now =
+                                    have != nullptr ? std::optional{*have} : std::nullopt;
+                                for (; known != end && known->first < key; ++known)
+                                    agreed.push_back(known->first);
+                                const bool was_known = known != end && known->first == key;
+                                if (!was_known || known->second.observed != now) ++news;
+                                if (!was_known)
+                                    fresh.emplace_back(key, Difference{.observed = now});
+                                else (known++)->second.observed = now;
                             });
-        differences_.erase(low(differences_), high(differences_));
-        differences_.merge(found);
+        for (; known != end; ++known)
+            agreed.push_back(known->first);
+        for (const auto& key : agreed)
+            differences_.erase(key);
+        for (auto& [key, difference] : fresh)
+            differences_.try_emplace(key, std::move(difference));
         return news;
     }
 
@@ -148,8 +159,8 @@ public:
         const auto at = wanted_.find(key);
         return at == wanted_.end() ? nullptr : &at->second.spec;
     }
-    const std::map<Key, Wanted>& wanted() const noexcept { return wanted_; }
-    const std::map<Key, Difference>& differences() const noexcept { return differences_; }
+    const SortedMap<Key, Wanted>& wanted() const noexcept { return wanted_; }
+    const SortedMap<Key, Difference>& differences() const noexcept { return differences_; }
     /// Whether the kernel is believed to hold the key.
     bool believed_present(const Key& key) const {
         const auto at = differences_.find(key);
@@ -166,8 +177,8 @@ private:
         else if (!added) at->second = Difference{.observed = at->second.observed};
     }
 
-    std::map<Key, Wanted> wanted_;
-    std::map<Key, Difference> differences_;
+    SortedMap<Key, Wanted> wanted_;
+    SortedMap<Key, Difference> differences_;
 };
 
 } // namespace ipvsproxy::plan

@@ -131,7 +131,7 @@ private:
 
     Settings settings_;
     std::map<model::ObjectName, Contribution> contributions_;
-    std::map<ipvs::ServiceKey, Claim> claims_;
+    SortedMap<ipvs::ServiceKey, Claim> claims_;
     std::vector<Contest> contests_;
     bool device_present_{};
     Ledger<DeviceAddress, DeviceAddressSpec> addresses_;

@@ -1,0 +1,91 @@
+#include "netlink/sorted_map.h"
+
+#include <catch2/catch.hpp>
+#include <map>
+#include <random>
+#include <string>
+
+namespace ipvsproxy {
+namespace {
+
+using Map = SortedMap<int, std::string>;
+using Reference = std::map<int, std::string>;
+
+/// Both hold the same elements in the same order.
+void check_same(const Map& map, const Reference& reference) {
+    REQUIRE(map.size() == reference.size());
+    CHECK(map.empty() == reference.empty());
+    CHECK(std::equal(map.begin(), map.end(), reference.begin(),
+                     [](const auto& one, const auto& other) {
+                         return one.first == other.first && one.second == other.second;
+                     }));
+}
+
+void check_bounds(const Map& map, const Reference& reference, int key) {
+    const auto bound = map.lower_bound(key);
+    const auto expected = reference.lower_bound(key);
+    REQUIRE((bound == map.end()) == (expected == reference.end()));
+    if (bound != map.end()) CHECK(bound->first == expected->first);
+    CHECK(map.contains(key) == reference.contains(key));
+}
+
+TEST_CASE("a sorted map does what std::map does, whatever is put in and taken out",
+          "[sorted_map]") {
+    // Growing, then about as many out as in, then shrinking to nothing.
+    const int puts_of_ten = GENERATE(9, 5, 2);
+    std::mt19937 random{static_cast<unsigned>(puts_of_ten)};
+    Map map;
+    Reference reference;
+    for (int key = 0; key < 2000; ++key) {
+        map[key] = std::to_string(key);
+        reference[key] = std::to_string(key);
+    }
+    for (int step = 0; step < 8000; ++step) {
+        const int key = static_cast<int>(random() % 4000);
+        if (static_cast<int>(random() % 10) < puts_of_ten) {
+            const auto [at, added] = map.try_emplace(key, "new");
+            CHECK(added == reference.try_emplace(key, "new").second);
+            CHECK(at->first == key);
+            CHECK(at->second == reference.at(key));
+        } else {
+            CHECK(map.erase(key) == reference.erase(key));
+        }
+        if (step % 500 == 0) check_same(map, reference);
+        check_bounds(map, reference, static_cast<int>(random() % 4100));
+    }
+    check_same(map, reference);
+}
+
+TEST_CASE("erasing while walking leaves what was not asked for", "[sorted_map]") {
+    Map map;
+    Reference reference;
+    for (int key = 0; key < 1000; ++key) {
+        map.try_emplace(key);
+        reference.try_emplace(key);
+    }
+    const int third = GENERATE(0, 1, 2); // all but a third; a third; all
+    const auto goes = [=](int key) { return third == 2 || (key % 3 == 0) == (third == 1); };
+    for (auto at = map.begin(); at != map.end();)
+        if (goes(at->first)) at = map.erase(at);
+        else ++at;
+    std::erase_if(reference, [&](const auto& entry) { return goes(entry.first); });
+    check_same(map, reference);
+}
+
+TEST_CASE("a key that is not in a sorted map is not found", "[sorted_map]") {
+    Map map;
+    CHECK(map.begin() == map.end());
+    CHECK(map.find(1) == map.end());
+    CHECK(map.erase(1) == 0);
+    map[1] = "one";
+    map[3] = "three";
+    CHECK(map.at(3) == "three");
+    CHECK_THROWS_AS(map.at(2), std::out_of_range);
+    CHECK(map.find(2) == map.end());
+    CHECK(map.find(4) == map.end());
+    CHECK_FALSE(map.try_emplace(3, "other").second);
+    CHECK(map.at(3) == "three");
+}
+
+} // namespace
+} // namespace ipvsproxy
