@@ -36,6 +36,7 @@ struct Draft {
     };
     struct Endpoint {
         model::Endpoint endpoint;
+        std::vector<model::Symbol> zone_hints{}, node_hints{};
         bool any_address{}, good_address{}; ///< addresses[0] was there; and was an address
     };
     struct Ingress {

@@ -340,16 +340,16 @@ constexpr std::array condition_fields{
 
 template <auto Hints>
 constexpr std::array hint_name{text("name", of_slice, [](Draft& draft, Text value) {
-    (draft.endpoints.back().endpoint.*Hints).emplace_back(value);
+    (draft.endpoints.back().*Hints).emplace_back(value);
     return taken;
 })};
 template <auto Hints> constexpr Field hint_list(Text key) {
     return objects(
-        key, of_slice, [](Draft& draft) { (draft.endpoints.back().endpoint.*Hints).clear(); },
-        [](Draft&) {}, hint_name<Hints>);
+        key, of_slice, [](Draft& draft) { (draft.endpoints.back().*Hints).clear(); }, [](Draft&) {},
+        hint_name<Hints>);
 }
-constexpr std::array hint_fields{hint_list<&model::Endpoint::zone_hints>("forZones"),
-                                 hint_list<&model::Endpoint::node_hints>("forNodes")};
+constexpr std::array hint_fields{hint_list<&Draft::Endpoint::zone_hints>("forZones"),
+                                 hint_list<&Draft::Endpoint::node_hints>("forNodes")};
 
 constexpr std::array endpoint_fields{
     texts(

@@ -139,16 +139,10 @@ void finish_ports(Draft& draft, Origin origin, Notes& notes, model::EndpointSlic
     }
 }
 
-void sort_unique(std::vector<model::Symbol>& symbols) {
-    std::ranges::sort(symbols);
-    symbols.erase(std::unique(symbols.begin(), symbols.end()), symbols.end());
-    symbols.shrink_to_fit();
-}
-
 void finish_endpoints(Draft& draft, Notes& notes, model::EndpointSlice& slice) {
     slice.endpoints.reserve(draft.endpoints.size());
     for (std::size_t i = 0; i < draft.endpoints.size(); ++i) {
-        auto& [endpoint, any_address, good_address] = draft.endpoints[i];
+        auto& [endpoint, zone_hints, node_hints, any_address, good_address] = draft.endpoints[i];
         if (!any_address)
             notes.warn(at("endpoints", i, ".addresses"), "empty, endpoint passed over");
         if (!good_address) continue;
@@ -158,9 +152,9 @@ void finish_endpoints(Draft& draft, Notes& notes, model::EndpointSlice& slice) {
                                                                 ", endpoint passed over");
             continue;
         }
-        sort_unique(endpoint.zone_hints);
-        sort_unique(endpoint.node_hints);
-        slice.endpoints.push_back(std::move(endpoint));
+        endpoint.zone_hints = std::move(zone_hints);
+        endpoint.node_hints = std::move(node_hints);
+        slice.endpoints.push_back(endpoint);
     }
 }
 

@@ -1,5 +1,6 @@
 #include "proxy/files/layers.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace ipvsproxy::files {
@@ -7,6 +8,8 @@ namespace {
 
 template <class... Ts> struct Overloaded : Ts... { using Ts::operator()...; };
 template <class... Ts> Overloaded(Ts...) -> Overloaded<Ts...>;
+
+constexpr auto name_of = [](const auto& layer) -> const std::string& { return *layer.file; };
 
 } // namespace
 
@@ -37,59 +40,59 @@ Key key_of(const Given& object) {
 
 void Layers::replace(const std::string& file, std::map<Key, Given> objects,
                      const std::set<Key>& kept) {
-    auto& given = given_[file];
-    std::erase_if(given, [&](const Key& key) {
-        const bool goes = !objects.contains(key) && !kept.contains(key);
-        if (goes) take_back(file, key);
+    const auto entry = given_.try_emplace(file).first;
+    std::erase_if(entry->second, [&](const Key* key) {
+        const bool goes = !objects.contains(*key) && !kept.contains(*key);
+        if (goes) take_back(file, *key);
         return goes;
     });
-    for (auto& [key, object] : objects) {
-        give(file, key, std::move(object));
-        given.insert(key);
-    }
-    if (given.empty()) given_.erase(file);
+    for (auto& [key, object] : objects)
+        give(*entry, key, std::move(object));
+    if (entry->second.empty()) given_.erase(entry);
 }
 
-const std::set<Key>& Layers::given_by(const std::string& file) const {
-    static const std::set<Key> none;
-    const auto found = given_.find(file);
-    return found == given_.end() ? none : found->second;
+std::set<Key> Layers::given_by(const std::string& file) const {
+    std::set<Key> all;
+    if (const auto found = given_.find(file); found != given_.end())
+        for (const auto* key : found->second)
+            all.insert(*key);
+    return all;
 }
 
 std::map<Key, std::vector<std::string>> Layers::contested() const {
     std::map<Key, std::vector<std::string>> out;
     for (const auto& key : contested_)
-        for (const auto& [file, object] : givers_.at(key))
-            out[key].push_back(file);
+        for (const auto& layer : givers_.at(key))
+            out[key].push_back(*layer.file);
     return out;
 }
 
-void Layers::give(const std::string& file, const Key& key, Given object) {
-    auto& givers = givers_[key];
-    const bool alone = givers.empty();
-    const auto last = alone ? std::string{} : givers.rbegin()->first;
-    auto& mine = givers[file];
-    if (givers.size() > 1) contested_.insert(key);
-    if (givers.rbegin()->first != file) {
-        mine = std::make_unique<Given>(std::move(object));
-        return;
+void Layers::give(std::map<std::string, Gifts>::value_type& file, const Key& key, Given object) {
+    const auto entry = givers_.try_emplace(key).first;
+    auto& givers = entry->second;
+    auto mine = std::ranges::lower_bound(givers, file.first, {}, name_of);
+    if (mine == givers.end() || *mine->file != file.first) {
+        file.second.push_back(&entry->first);
+        if (!givers.empty() && mine == givers.end()) // the one that counted until now
+            givers.back().object = std::make_unique<Given>(held(key));
+        mine = givers.insert(mine, Layer{&file.first, nullptr});
+        if (givers.size() > 1) contested_.insert(key);
     }
-    if (!alone && last != file) givers[last] = std::make_unique<Given>(held(key));
-    mine.reset();
-    put(std::move(object));
+    if (std::next(mine) == givers.end()) put(std::move(object));
+    else mine->object = std::make_unique<Given>(std::move(object));
 }
 
+/// @param key may be the one in givers_.
 void Layers::take_back(const std::string& file, const Key& key) {
     const auto found = givers_.find(key);
     auto& givers = found->second;
-    const bool counted = givers.rbegin()->first == file;
-    givers.erase(file);
+    const bool counted = *givers.back().file == file;
+    givers.erase(std::ranges::lower_bound(givers, file, {}, name_of));
     if (givers.size() < 2) contested_.erase(key);
     if (!givers.empty()) {
-        if (counted) put(std::move(*std::exchange(givers.rbegin()->second, nullptr)));
+        if (counted) put(std::move(*std::exchange(givers.back().object, nullptr)));
         return;
     }
-    givers_.erase(found);
     switch (key.kind) {
     case Key::Kind::service:
         store_.remove_service(key.name);
@@ -101,6 +104,7 @@ void Layers::take_back(const std::string& file, const Key& key) {
         store_.remove_node(key.name.name);
         break;
     }
+    givers_.erase(found);
 }
 
 /// What the store holds of an object that was put there by us.

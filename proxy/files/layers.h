@@ -3,7 +3,10 @@
 
 #include <map>
 #include <memory>
+#include <set>
+#include <string>
 #include <variant>
+#include <vector>
 
 #include "proxy/model/store.h"
 
@@ -31,22 +34,26 @@ public:
     void replace(const std::string& file, std::map<Key, Given> objects, const std::set<Key>& kept);
     void remove(const std::string& file) { replace(file, {}, {}); }
     /// What a file gives now.
-    const std::set<Key>& given_by(const std::string& file) const;
+    std::set<Key> given_by(const std::string& file) const;
     /// The objects given by more than one file, each with these in order; the last one counts.
     std::map<Key, std::vector<std::string>> contested() const;
 
 private:
-    /// By file. Nothing for the one that counts: the store has it.
-    using Givers = std::map<std::string, std::unique_ptr<Given>>;
+    struct Layer {
+        const std::string* file{};     ///< a key of given_
+        std::unique_ptr<Given> object; ///< nothing for the one that counts: the store has it
+    };
+    using Givers = std::vector<Layer>; ///< ordered by file name; mostly one
+    using Gifts = std::vector<const Key*>;
 
-    void give(const std::string& file, const Key& key, Given object);
+    void give(std::map<std::string, Gifts>::value_type& file, const Key& key, Given object);
     void take_back(const std::string& file, const Key& key);
     Given held(const Key& key) const;
     void put(Given object);
 
     model::Store& store_;
     std::map<Key, Givers> givers_{};
-    std::map<std::string, std::set<Key>> given_{};
+    std::map<std::string, Gifts> given_{}; ///< by file: keys of givers_
     std::set<Key> contested_{};
 };
 

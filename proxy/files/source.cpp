@@ -245,8 +245,7 @@ void Source::accept(const std::string& file, Reading&& reading) {
     }
     legible_.insert(file);
     auto kept = reading.refused;
-    if (reading.anonymous)
-        kept.insert(layers_.given_by(file).begin(), layers_.given_by(file).end());
+    if (reading.anonymous) kept.merge(layers_.given_by(file));
     layers_.replace(file, std::move(reading.objects), kept);
 }
 

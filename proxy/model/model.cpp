@@ -1,6 +1,8 @@
+#include <algorithm>
 #include <functional>
 #include <mutex>
 #include <ostream>
+#include <set>
 #include <unordered_set>
 
 #include "proxy/model/objects.h"
@@ -9,6 +11,7 @@ namespace ipvsproxy::model {
 namespace {
 
 const std::string empty_text;
+const std::vector<Symbol> empty_list;
 
 /// Finds a string by a view of it: nearly every symbol exists already.
 struct Hash {
@@ -21,6 +24,7 @@ struct Hash {
 struct Pool {
     std::mutex mutex;
     std::unordered_set<std::string, Hash, std::equal_to<>> texts; // node-based: addresses stay
+    std::set<std::vector<Symbol>> lists;
 };
 
 Pool& pool() {
@@ -39,6 +43,17 @@ Symbol::Symbol(std::string_view text) : text_{&empty_text} {
     auto found = shared.texts.find(text);
     if (found == shared.texts.end()) found = shared.texts.emplace(text).first;
     text_ = &*found;
+}
+
+SymbolList::SymbolList() noexcept : list_{&empty_list} {}
+
+SymbolList::SymbolList(std::vector<Symbol> symbols) : list_{&empty_list} {
+    if (symbols.empty()) return;
+    std::ranges::sort(symbols);
+    symbols.erase(std::unique(symbols.begin(), symbols.end()), symbols.end());
+    auto& shared = pool();
+    const std::lock_guard lock{shared.mutex};
+    list_ = &*shared.lists.insert(std::move(symbols)).first;
 }
 
 std::ostream& operator<<(std::ostream& out, Symbol symbol) {

@@ -60,8 +60,8 @@ struct Service {
 struct Endpoint {
     Address address; ///< addresses[0]
     bool ready{true}, serving{true}, terminating{false};
-    Symbol node{};                                  ///< nodeName; empty when absent
-    std::vector<Symbol> zone_hints{}, node_hints{}; ///< hints.forZones, hints.forNodes; ordered
+    Symbol node{};                         ///< nodeName; empty when absent
+    SymbolList zone_hints{}, node_hints{}; ///< hints.forZones, hints.forNodes
     friend bool operator==(const Endpoint&, const Endpoint&) = default;
 };
 

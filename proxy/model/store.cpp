@@ -35,13 +35,14 @@ bool Store::put(EndpointSlice slice) {
     // A slice is found by its own name, wherever it is filed: its label may name another service
     // now.
     const auto* owner = held_at(slice_owner_, name);
-    if (owner != nullptr && *owner != service) remove_slice(name);
+    if (owner != nullptr && **owner != service) remove_slice(name);
     const auto triggered = slice.triggered;
     const auto family = slice.family;
-    if (!put_at(slices_[service], name.name, std::move(slice))) return false;
+    const auto of_service = slices_.try_emplace(service).first;
+    if (!put_at(of_service->second, name.name, std::move(slice))) return false;
     ++changed_.slices;
     if (triggered) triggers_[service].push_back({family, *triggered});
-    slice_owner_.try_emplace(name, service);
+    slice_owner_.try_emplace(name, &of_service->first);
     dirty_.insert(service);
     return true;
 }
@@ -65,13 +66,13 @@ bool Store::remove_service(const ObjectName& name) {
 bool Store::remove_slice(const ObjectName& name) {
     const auto filed = slice_owner_.find(name);
     if (filed == slice_owner_.end()) return false;
-    const auto of_service = slices_.find(filed->second);
+    const auto of_service = slices_.find(*filed->second);
+    dirty_.insert(of_service->first);
     of_service->second.erase(filed->first.name);
-    if (of_service->second.empty()) slices_.erase(of_service);
     ++changed_.slices;
-    triggers_.erase(filed->second);
-    dirty_.insert(std::move(filed->second));
+    triggers_.erase(of_service->first);
     slice_owner_.erase(filed);
+    if (of_service->second.empty()) slices_.erase(of_service);
     return true;
 }
 
@@ -93,7 +94,7 @@ const Store::Slices& Store::slices(const ObjectName& service) const {
 
 const EndpointSlice* Store::slice(const ObjectName& name) const {
     const auto* owner = held_at(slice_owner_, name);
-    return owner == nullptr ? nullptr : held_at(slices_.at(*owner), name.name);
+    return owner == nullptr ? nullptr : held_at(slices_.at(**owner), name.name);
 }
 
 const Node* Store::node(const std::string& name) const {

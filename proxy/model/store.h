@@ -63,7 +63,8 @@ public:
 private:
     std::map<ObjectName, Service> services_;
     std::map<ObjectName, Slices> slices_;
-    std::map<ObjectName, ObjectName> slice_owner_; ///< slice → the service it is filed under
+    /// Slice → the service it is filed under, by its key in slices_.
+    std::map<ObjectName, const ObjectName*> slice_owner_;
     std::map<std::string, Node> nodes_;
     std::set<ObjectName> dirty_;
     bool node_changed_{};

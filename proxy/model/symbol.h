@@ -5,6 +5,7 @@
 #include <iosfwd>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace ipvsproxy::model {
 
@@ -27,5 +28,21 @@ private:
 };
 
 std::ostream& operator<<(std::ostream& out, Symbol symbol);
+
+/// An ordered list of symbols, each once; held once for the process as a Symbol is. Topology hints
+/// are such lists: tens of thousands of endpoints have a few of them.
+class SymbolList {
+public:
+    /// The empty list.
+    SymbolList() noexcept;
+    SymbolList(std::vector<Symbol> symbols); ///< in any order, with repeats
+    auto begin() const noexcept { return list_->begin(); }
+    auto end() const noexcept { return list_->end(); }
+    bool empty() const noexcept { return list_->empty(); }
+    friend bool operator==(SymbolList a, SymbolList b) noexcept { return a.list_ == b.list_; }
+
+private:
+    const std::vector<Symbol>* list_;
+};
 
 } // namespace ipvsproxy::model

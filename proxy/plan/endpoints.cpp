@@ -11,7 +11,7 @@ bool draining(const Endpoint& endpoint) {
     return endpoint.serving && endpoint.terminating;
 }
 
-bool contains(const std::vector<model::Symbol>& hints, model::Symbol wanted) {
+bool contains(model::SymbolList hints, model::Symbol wanted) {
     return std::ranges::find(hints, wanted) != hints.end();
 }
 
