@@ -6,8 +6,8 @@
 #include <stdexcept>
 
 #include "proxy/cli/command.h"
-#include "proxy/cli/objects.h"
 #include "proxy/cli/failure.h"
+#include "proxy/cli/objects.h"
 #include "proxy/cli/session.h"
 #include "proxy/config/write.h"
 #include "proxy/iptables/legacy_tables.h"
@@ -51,7 +51,8 @@ int live(const config::Options& options, const Invocation& call) {
     mallopt(M_ARENA_MAX, 1); // two threads that take turns need no heap each
     run::Signals signals;
     run::Settings settings{options, [&call] { return config::complete(call.flags); }};
-    const auto source = open_source(call, options); // of all lives: standard input can be read only once
+    const auto source =
+        open_source(call, options); // of all lives: standard input can be read only once
     for (;;) {
         try {
             if (run::Life{settings, *source, signals}.live() == run::Ending::stopped)

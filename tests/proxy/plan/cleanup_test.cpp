@@ -167,6 +167,7 @@ TEST_CASE("a node taken over from iptables mode ends as one that never knew it",
     Scenario taken;
     for (const auto family : families)
         taken.kernel.chains[family] = iptables_mode();
+    taken.look();
     busy(taken);
     for (const auto family : families) {
         auto& chains = taken.kernel.chains[family];
