@@ -18,9 +18,10 @@ Access in_cluster(const AccessSearch& search) {
     const auto host = search.environment("KUBERNETES_SERVICE_HOST");
     const auto port = search.environment("KUBERNETES_SERVICE_PORT");
     if (host.empty() || port.empty())
-        throw std::runtime_error{"no API server is known: this is no pod (KUBERNETES_SERVICE_HOST "
-                                 "and KUBERNETES_SERVICE_PORT are not set); "
-                                 "set clientConnection.kubeconfig or --master"};
+        throw std::runtime_error{
+            "no API server is known: this is no pod (KUBERNETES_SERVICE_HOST "
+            "and KUBERNETES_SERVICE_PORT are not set); "
+            "set clientConnection.kubeconfig or --master, or name manifests with -f"};
     Access access;
     const bool bare_ipv6 = host.find(':') != std::string::npos && !host.starts_with('[');
     const auto url =

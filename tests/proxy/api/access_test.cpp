@@ -40,8 +40,9 @@ TEST_CASE("Without kubeconfig and master the pod's service account is used", "[a
 }
 
 TEST_CASE("Outside of a pod it is told what to set", "[api]") {
-    CHECK_THROWS_WITH(find_access(search({})),
-                      Catch::EndsWith("set clientConnection.kubeconfig or --master"));
+    CHECK_THROWS_WITH(
+        find_access(search({})),
+        Catch::EndsWith("set clientConnection.kubeconfig or --master, or name manifests with -f"));
     auto pod =
         search({{"KUBERNETES_SERVICE_HOST", "10.96.0.1"}, {"KUBERNETES_SERVICE_PORT", "443"}});
     pod.service_account = "/nowhere";

@@ -65,7 +65,7 @@ TEST_CASE("diff tells trouble with 2, for 1 is a difference") {
     CHECK_THAT(broken.err, Contains("snapshot /dev/null"));
 }
 
-TEST_CASE("a command that needs manifests says how to name them") {
+TEST_CASE("a command that has no objects to go by says where they may come from") {
     for (const auto* const command : {"run", "apply", "diff", "plan"}) {
         const auto result = call({command});
         CAPTURE(result);
