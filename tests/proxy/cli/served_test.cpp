@@ -40,12 +40,13 @@ kernel_test::Finished beside_daemon(const std::string& script) {
     const std::string frame =
         "cd " + folder.string() +
         R"sh(; export no_proxy='*'
-run() { ")sh" +
+start() { exec ")sh" +
         program_path() +
         R"sh(" run --hostname-override=node-1 --conntrack-max-per-core=0 --profiling -f web.yaml "$@"; }
+run() { (start "$@"); }
 get() { curl -sg --max-time 10 "$@"; }
 code() { get -o /dev/null -w '%{http_code}\n' "$@"; }
-run 2>log & daemon=$!
+start 2>log & daemon=$!
 for i in $(seq 100); do [ "$(code localhost:32000)" = 200 ] && break; sleep 0.2; done
 )sh";
     const auto result = kernel_test::run_command({"sh", "-c", frame + script});
@@ -60,7 +61,7 @@ TEST_CASE("curl gets every page of a running daemon, which ends with 0 when told
           "[cli][.kernel]") {
     const Namespace own;
     const auto result = beside_daemon(R"sh(
-code '127.0.0.1:10256/healthz' '[::1]:10256/livez' 127.0.0.1:10256/
+code 127.0.0.1:10256/healthz; code '[::1]:10256/livez'; code 127.0.0.1:10256/
 get 127.0.0.1:10249/proxyMode; echo
 get 127.0.0.1:10249/healthz?verbose
 get -X PUT -d 3 127.0.0.1:10249/debug/flags/v; echo
@@ -84,7 +85,7 @@ TEST_CASE("An address that is taken is tried again, or ends the daemon with bind
     const auto result = beside_daemon(R"sh(
 run --bind-address-hard-fail 2>second; echo "exit $?"
 grep -c 'listen tcp .*in use.*bindAddressHardFail' second
-run --healthz-bind-address=127.0.0.1:10256 --metrics-bind-address=127.0.0.1:10300 2>third & third=$!
+start --healthz-bind-address=127.0.0.1:10256 --metrics-bind-address=127.0.0.1:10300 2>third & third=$!
 for i in $(seq 100); do [ "$(code localhost:10300/proxyMode)" = 200 ] && break; sleep 0.2; done
 grep -c 'cannot be listened on; tried again' third
 kill -TERM $daemon; wait $daemon
