@@ -1,10 +1,13 @@
 """A node under test, in a network namespace of its own: the daemon, what its kernel holds, and objects to give it."""
 
 import ctypes
+import errno
 import os
 import pathlib
 import re
 import signal
+import socket
+import struct
 import subprocess
 import tempfile
 import threading
@@ -76,6 +79,41 @@ def servers():
     return found
 
 
+class RealServers:
+    """The real servers of one virtual server (TCP, IPv4) at one moment: IP_VS_SO_GET_DESTS answers under IPVS' lock (linux/ip_vs.h). A
+    dump, which is what `ipvsadm -S` reads, goes on from a count where its last part ended, and so leaves out entries when others
+    have gone in between."""
+
+    GET_DESTS = 64 + 1024 + 64 + 4
+    HEADER, ENTRY, MOST = struct.Struct("@HIHII4x"), 96, 64
+
+    def __init__(self):
+        self.libc = ctypes.CDLL(None, use_errno=True)
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+
+    def of(self, virtual):
+        """@return {real: weight}; None: there is no such virtual server."""
+        address, port = virtual.split(":")
+        asked = self.HEADER.pack(socket.IPPROTO_TCP, *self.wire(address, port), 0, self.MOST)
+        buffer = ctypes.create_string_buffer(asked, self.HEADER.size + self.ENTRY * self.MOST)
+        length = ctypes.c_uint32(len(buffer))
+        if self.libc.getsockopt(self.socket.fileno(), socket.IPPROTO_IP, self.GET_DESTS, buffer, ctypes.byref(length)) != 0:
+            if ctypes.get_errno() == errno.ESRCH:
+                return None
+            raise OSError(ctypes.get_errno(), f"IP_VS_SO_GET_DESTS of {virtual}")
+        found = {}
+        for at in range(self.HEADER.size, len(buffer), self.ENTRY):
+            address, port, _, weight = struct.unpack_from("=4sHxxIi", buffer, at)
+            if port:
+                found[f"{socket.inet_ntoa(address)}:{socket.ntohs(port)}"] = weight
+        assert len(found) < self.MOST, virtual
+        return found
+
+    @staticmethod
+    def wire(address, port):
+        return struct.unpack("=I", socket.inet_aton(address))[0], socket.htons(int(port))
+
+
 class Daemon:
     """`ipvsproxy run` in the background, its log in a file; killed at the end if it still runs."""
 
@@ -123,17 +161,16 @@ class Guard:
     def __init__(self, must_stand):
         self.must_stand = must_stand  # {virtual: {real, …}}, replaced as a whole
         self.missing, self.looks, self.over = [], 0, False
+        self.kernel = RealServers()
         self.thread = threading.Thread(target=self.run, daemon=True)
 
     def look(self):
-        asked = self.must_stand  # before the kernel is read: what is added meanwhile need not be there yet
-        seen = servers()
-        still = self.must_stand
         self.looks += 1
-        for virtual, reals in asked.items():
-            for real in reals & still.get(virtual, set()):
-                if seen.get(virtual, {}).get(real, 0) == 0:
-                    self.missing.append(f"{virtual} -> {real}: {seen.get(virtual)}")
+        for virtual, reals in self.must_stand.items():  # before the kernel is read: what is added meanwhile need not be there yet
+            seen = self.kernel.of(virtual)
+            for real in reals & self.must_stand.get(virtual, set()):
+                if (seen or {}).get(real, 0) == 0:
+                    self.missing.append(f"{virtual} -> {real}: {seen}")
 
     def run(self):
         while not self.over:
