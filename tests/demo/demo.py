@@ -82,7 +82,7 @@ def step(text):
 
 def claim(holds, text):
     if not holds:
-        say(f"    NOT AS CLAIMED: {text}")
+        say(f"FAILED {text}")
         sys.exit(1)
     say(f"    ok: {text}")
 

@@ -259,7 +259,7 @@ def main():
             continue
         begin = time.monotonic()
         good = in_child(test)
-        print(f"{'ok' if good else 'FAILED'}: {test.__name__.replace('_', ' ')} ({time.monotonic() - begin:.0f} s)", flush=True)
+        print(f"{'ok    ' if good else 'FAILED'} {test.__name__.replace('_', ' ')} ({time.monotonic() - begin:.0f} s)", flush=True)
         passed, failed = passed + good, failed + (not good)
     print(f"faults: {passed} passed, {failed} failed")
     return 1 if failed or not passed else 0

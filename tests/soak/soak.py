@@ -138,7 +138,7 @@ def main():
         }
         print(f"soak: {cluster.changes} changes ({rate:.0f} a second), {faults[0]} faults, {guard.looks} looks at the kernel; {flat(samples)[1]}")
         for claim, holds in claims.items():
-            print(f"{'ok' if holds else 'FAILED'}: {claim}")
+            print(f"{'ok    ' if holds else 'FAILED'} {claim}")
         if not all(claims.values()):
             print(text, *guard.missing[:10], daemon.log()[-6000:], sep="\n")
     failed = sum(not holds for holds in claims.values())
