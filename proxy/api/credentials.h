@@ -29,7 +29,7 @@ struct Login {
 /// A credential plugin runs once at a time, and again when what it gave has expired or was refused.
 class Credentials {
 public:
-    /// @param observer null, or outlives this, as access and clock do.
+    /// @param observer null, or there for as long as the executor runs. The others outlive this.
     Credentials(const boost::asio::any_io_executor& executor, const Access& access, Clock& clock,
                 ClientObserver* observer);
 

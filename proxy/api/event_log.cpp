@@ -61,9 +61,10 @@ std::string note(const std::string& text) {
 }
 
 json::object regarding(const Regarding& object) {
-    json::object result{
-        {"kind", object.kind}, {"name", object.name}, {"apiVersion", object.api_version}};
+    json::object result{{"kind", object.kind}, {"name", object.name}};
+    if (!object.api_version.empty()) result["apiVersion"] = object.api_version;
     if (!object.name_space.empty()) result["namespace"] = object.name_space;
+    if (!object.uid.empty()) result["uid"] = object.uid;
     return result;
 }
 

@@ -16,6 +16,7 @@ namespace ipvsproxy::api {
 struct Regarding {
     std::string api_version{"v1"}, kind{}, name{};
     std::string name_space{}; ///< empty for a Node; its events are in `default`
+    std::string uid{};        ///< empty: not said
     friend auto operator<=>(const Regarding&, const Regarding&) = default;
 };
 

@@ -23,12 +23,21 @@ std::string about(const EventRecord& record) {
            object.name;
 }
 
+void tell_refused(const EventRecord& record, unsigned status) {
+    std::string cause = "HTTP status " + std::to_string(status);
+    if (status == 403)
+        cause += "; bind the service account to a role that may create and patch events of "
+                 "events.k8s.io, as ClusterRole system:node-proxier may";
+    log::error("The API server refused an event, which is dropped",
+               {{"reason", record.event.reason}, {"regarding", about(record)}, {"err", cause}});
+}
+
 } // namespace
 
 Events::Events(const boost::asio::any_io_executor& executor, Client& client, std::string host,
                Clock& clock, std::function<double()> chance)
     : client_{client}, host_{std::move(host)}, clock_{clock}, chance_{std::move(chance)},
-      bell_{executor} {}
+      bell_{executor}, all_written_{executor} {}
 
 void Events::record(const Event& event) {
     if (auto record = log_.observe(event, clock_.date())) enqueue(std::move(*record));
@@ -49,6 +58,7 @@ boost::asio::awaitable<void> Events::run() {
         for (auto& series : log_.due(clock_.date()))
             enqueue(std::move(series));
         if (queue_.empty()) {
+            all_written_.cancel();
             boost::system::error_code rung;
             if (log_.empty()) bell_.expires_at(std::chrono::steady_clock::time_point::max());
             else bell_.expires_after(between_looks);
@@ -58,8 +68,18 @@ boost::asio::awaitable<void> Events::run() {
         }
         auto next = std::move(queue_.front());
         queue_.pop_front();
+        writing_ = true;
         co_await write(std::move(next));
+        writing_ = false;
     }
+}
+
+boost::asio::awaitable<void> Events::written(std::chrono::nanoseconds limit) {
+    if (queue_.empty() && !writing_) co_return;
+    all_written_.expires_after(limit);
+    boost::system::error_code sooner;
+    co_await all_written_.async_wait(
+        boost::asio::redirect_error(boost::asio::use_awaitable, sooner));
 }
 
 boost::asio::awaitable<void> Events::write(EventRecord record) {
@@ -97,15 +117,7 @@ boost::asio::awaitable<Events::Outcome> Events::attempt(EventRecord record) {
             if (is_series && status == 409)
                 co_return Outcome::again; // it is there after all: patch it
         }
-        if (status / 100 != 2)
-            log::error(
-                "The API server refused an event",
-                {{"reason", record.event.reason},
-                 {"regarding", about(record)},
-                 {"status", status},
-                 {"remedy", status == 403
-                                ? "let system:node-proxier create and patch events of events.k8s.io"
-                                : "none"}});
+        if (status / 100 != 2) tell_refused(record, status);
         co_return Outcome::done;
     } catch (const boost::system::system_error& error) {
         if (error.code() == boost::asio::error::operation_aborted) throw; // nobody waits any more

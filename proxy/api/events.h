@@ -30,6 +30,8 @@ public:
     /// Sends what is recorded, one after the other, for ever.
     boost::asio::awaitable<void> run();
     std::size_t waiting() const noexcept { return queue_.size(); }
+    /// Ends when nothing waits to be written and nothing is being written, or after `limit`.
+    boost::asio::awaitable<void> written(std::chrono::nanoseconds limit);
 
 private:
     enum class Outcome : std::uint8_t { done, again };
@@ -44,8 +46,8 @@ private:
     std::function<double()> chance_;
     EventLog log_{};
     std::deque<EventRecord> queue_{};
-    boost::asio::steady_timer bell_;
-    bool overflowing_{};
+    boost::asio::steady_timer bell_, all_written_;
+    bool overflowing_{}, writing_{};
 };
 
 } // namespace ipvsproxy::api

@@ -16,7 +16,7 @@ struct HttpsClientSettings {
     double qps{5};              ///< clientConnection.qps; negative: no limit
     int burst{10};              ///< clientConnection.burst
     std::string user_agent{};   ///< user_agent() makes one
-    ClientObserver* observer{}; ///< null, or outlives the client
+    ClientObserver* observer{}; ///< null, or there for as long as the executor runs
     Clock* clock{};             ///< null: the real one; else outlives the client
     https::DialPace dial{};
     std::size_t idle_connections{4};                              ///< kept for the requests to come

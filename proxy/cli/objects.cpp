@@ -12,28 +12,31 @@
 namespace ipvsproxy::cli {
 namespace {
 
-/// Where the API server is and who we are to it is looked up for each client anew.
-run::Connect api_server(const config::Options& options) {
+/// Where the API server is and who we are to it, as the files say now.
+api::Access access(const config::Options& options) {
+    return api::find_access({.kubeconfig = options.configuration.client_connection.kubeconfig,
+                             .master = options.master,
+                             .environment = api::environment_variable});
+}
+
+std::unique_ptr<api::Client> connect(const config::Options& options,
+                                     const boost::asio::any_io_executor& executor,
+                                     api::ClientObserver* observer) {
     const auto& client = options.configuration.client_connection;
-    const api::AccessSearch search{.kubeconfig = client.kubeconfig,
-                                   .master = options.master,
-                                   .environment = api::environment_variable};
-    api::find_access(search); // what is wrong with it ends the start
     api::HttpsClientSettings settings;
     settings.qps = static_cast<double>(client.qps);
     settings.burst = client.burst;
     settings.user_agent = api::user_agent(std::string{config::program_version},
                                           std::string{config::kube_proxy_version});
-    return [search, settings](const boost::asio::any_io_executor& executor) {
-        return api::make_https_client(executor, api::find_access(search), settings);
-    };
+    settings.observer = observer;
+    return api::make_https_client(executor, access(options), settings);
 }
 
 } // namespace
 
 Objects read_objects(const Invocation& call, const config::Options& options) {
     if (call.files.empty()) {
-        auto listed = run::list_once(options, api_server(options));
+        auto listed = run::list_once(options, connect);
         return {std::move(listed.store), 0, listed.refused};
     }
     run::Input input{{call.files, call.recursive}};
@@ -41,7 +44,10 @@ Objects read_objects(const Invocation& call, const config::Options& options) {
 }
 
 std::unique_ptr<run::Source> open_source(const Invocation& call, const config::Options& options) {
-    if (call.files.empty()) return std::make_unique<run::ApiSource>(options, api_server(options));
+    if (call.files.empty()) {
+        access(options); // what is wrong with it ends the start, before the kernel is touched
+        return std::make_unique<run::ApiSource>(connect);
+    }
     return std::make_unique<run::FileSource>(files::Where{call.files, call.recursive});
 }
 

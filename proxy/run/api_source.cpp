@@ -5,11 +5,11 @@
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/io_context.hpp>
 #include <exception>
-#include <random>
 #include <stdexcept>
 
 #include "proxy/config/node_ips.h"
 #include "proxy/log/log.h"
+#include "proxy/run/chance.h"
 
 namespace ipvsproxy::run {
 
@@ -17,13 +17,6 @@ namespace asio = boost::asio;
 using Clock = std::chrono::steady_clock;
 
 namespace {
-
-/// Numbers from 0 to 1, others on every node.
-std::function<double()> chance() {
-    return [engine = std::mt19937_64{std::random_device{}()}]() mutable {
-        return std::uniform_real_distribution<double>{0, 1}(engine);
-    };
-}
 
 /// How often to look whether the server has answered at all.
 constexpr std::chrono::seconds look_period{1};
@@ -50,65 +43,85 @@ void ApiLog::recovered(const api::Trouble& trouble) {
     log::info("The API is followed again", {{"object", trouble.object}, {"was", trouble.cause}});
 }
 
-ApiSource::ApiSource(const config::Options& options, Connect connect)
-    : ApiSource{options, std::move(connect), Patience{}} {}
+ApiSource::Known::Known(Origin from, api::SourceListener& listener)
+    : origin{std::move(from)}, source{store, origin.node_name, api::Pace{}, chance(), listener} {}
 
-ApiSource::ApiSource(const config::Options& options, Connect connect, Patience patience)
-    : node_name_{options.node_name}, needs_pod_cidrs_{options.parsed.local_mode ==
-                                                      config::LocalMode::node_cidr},
-      connect_{std::move(connect)}, patience_{patience}, source_{store_, node_name_, api::Pace{},
-                                                                 chance(), *this} {}
+ApiSource::ApiSource(Connect connect) : ApiSource{std::move(connect), Patience{}} {}
+
+ApiSource::ApiSource(Connect connect, Patience patience)
+    : connect_{std::move(connect)}, patience_{patience} {}
+
+void ApiSource::begin(const config::Options& options, api::ClientObserver& requests) {
+    options_ = &options;
+    requests_ = &requests;
+    listener_ = nullptr; // what a life before had is gone
+    bell_ = nullptr;
+    Origin origin{options.configuration.client_connection.kubeconfig, options.master,
+                  options.node_name};
+    api::SourceListener& told = *this;
+    if (!known_ || known_->origin != origin) known_.emplace(std::move(origin), told);
+}
 
 asio::awaitable<void> ApiSource::find_node() {
     using namespace asio::experimental::awaitable_operators;
     const auto executor = co_await asio::this_coro::executor;
-    const auto client = connect_(executor);
+    const auto client = connect_(*options_, executor, requests_);
     sync::Bell bell{executor};
-    listener_ = nullptr; // that of a life before is gone
     bell_ = &bell;
-    auto either = source_.follow_node(*client) || node_is_known(bell);
+    auto either = known_->source.follow_node(*client) || node_is_known(bell);
     co_await std::move(either);
     bell_ = nullptr;
-    if (needs_pod_cidrs_ && store_.node(node_name_) == nullptr)
-        throw std::runtime_error{"timeout waiting for node \"" + node_name_ + "\" to exist"};
-    if (needs_pod_cidrs_ && !node_has_pod_cidrs())
-        throw std::runtime_error{"timeout waiting for PodCIDR allocation on node \"" + node_name_ +
-                                 '"'};
+    const auto& name = options_->node_name;
+    if (needs_pod_cidrs() && node() == nullptr)
+        throw std::runtime_error{"timeout waiting for node \"" + name + "\" to exist"};
+    if (needs_pod_cidrs() && !node_has_pod_cidrs())
+        throw std::runtime_error{"timeout waiting for PodCIDR allocation on node \"" + name + '"'};
     if (!node_has_address())
         log::error("The Node has no address after the time it is given; going by this host's own",
-                   {{"node", node_name_}, {"exists", store_.node(node_name_) != nullptr}});
+                   {{"node", name}, {"exists", node() != nullptr}});
 }
 
 /// Returns when it is, or when there has been time enough.
 asio::awaitable<void> ApiSource::node_is_known(sync::Bell& bell) {
     const auto length =
-        patience_.node + (needs_pod_cidrs_ ? patience_.pod_cidrs : Clock::duration{});
+        patience_.node + (needs_pod_cidrs() ? patience_.pod_cidrs : Clock::duration{});
     std::optional<Clock::time_point> end;
     for (;;) {
-        if (node_has_address() && (!needs_pod_cidrs_ || node_has_pod_cidrs())) co_return;
+        if (node_has_address() && (!needs_pod_cidrs() || node_has_pod_cidrs())) co_return;
         const auto now = Clock::now();
-        if (!end && source_.answered()) end = now + length;
+        if (!end && known_->source.answered()) end = now + length;
         if (end && now >= *end) co_return;
         co_await bell.wait(std::min(now + look_period, end.value_or(Clock::time_point::max())));
     }
 }
 
+bool ApiSource::needs_pod_cidrs() const {
+    return options_->parsed.local_mode == config::LocalMode::node_cidr;
+}
+
+const model::Node* ApiSource::node() const {
+    return known_->store.node(options_->node_name);
+}
+
 bool ApiSource::node_has_address() const {
-    const auto* node = store_.node(node_name_);
-    return node != nullptr && !config::raw_node_ips(*node).empty();
+    return node() != nullptr && !config::raw_node_ips(*node()).empty();
 }
 
 bool ApiSource::node_has_pod_cidrs() const {
-    const auto* node = store_.node(node_name_);
-    return node != nullptr && !node->pod_cidrs.empty();
+    return node() != nullptr && !node()->pod_cidrs.empty();
 }
 
 asio::awaitable<void> ApiSource::follow(Listener& listener) {
-    const auto client = connect_(co_await asio::this_coro::executor);
+    const auto executor = co_await asio::this_coro::executor;
+    const auto client = connect_(*options_, executor, requests_);
     bell_ = nullptr;
     listener_ = &listener;
-    if (source_.complete()) listener.complete(); // a life before has seen it
-    co_await source_.follow(*client);
+    if (known_->source.complete()) listener.complete(); // a life before has seen it
+    co_await known_->source.follow(*client);
+}
+
+std::unique_ptr<api::Client> ApiSource::reporting_client(const asio::any_io_executor& executor) {
+    return connect_(*options_, executor, requests_);
 }
 
 void ApiSource::changed() {
@@ -125,7 +138,7 @@ Listed list_once(const config::Options& options, const Connect& connect) {
     Listed listed;
     ApiLog log;
     api::Source source{listed.store, options.node_name, api::Pace{}, chance(), log};
-    const auto client = connect(io.get_executor());
+    const auto client = connect(options, io.get_executor(), nullptr);
     std::exception_ptr failure;
     asio::co_spawn(io, source.list(*client), [&](const std::exception_ptr& error) {
         failure = error;

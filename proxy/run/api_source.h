@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "proxy/api/source.h"
 #include "proxy/config/options.h"
@@ -14,8 +15,11 @@
 
 namespace ipvsproxy::run {
 
-/// Opens a client of the API server that works on this executor.
-using Connect = std::function<std::unique_ptr<api::Client>(const boost::asio::any_io_executor&)>;
+/// Opens a client of the API server of these options that works on this executor. The observer may
+/// be null; otherwise it is there for as long as the executor runs.
+/// @throws std::runtime_error when there is no way to it: file, field and remedy.
+using Connect = std::function<std::unique_ptr<api::Client>(
+    const config::Options&, const boost::asio::any_io_executor&, api::ClientObserver*)>;
 
 /// Logs what befalls a Source of the API; others add what they want to know.
 class ApiLog : public api::SourceListener {
@@ -28,7 +32,8 @@ public:
     void recovered(const api::Trouble& trouble) override;
 };
 
-/// Lists and watches for as long as lives go on; what one life knew, the next begins with.
+/// Lists and watches for as long as lives go on; what one life knew, the next begins with, unless
+/// it looks at another server or for another Node. begin() comes before all else.
 class ApiSource final : public Source, private ApiLog {
 public:
     /// How long to wait for what only an API server can give (configuration.md §7 of kube-proxy's
@@ -38,38 +43,56 @@ public:
         std::chrono::nanoseconds pod_cidrs{std::chrono::minutes{5}}; ///< after that
     };
 
-    ApiSource(const config::Options& options, Connect connect);
-    ApiSource(const config::Options& options, Connect connect, Patience patience);
+    explicit ApiSource(Connect connect);
+    ApiSource(Connect connect, Patience patience);
 
-    model::Store& store() override { return store_; }
+    void begin(const config::Options& options, api::ClientObserver& requests) override;
+    model::Store& store() override { return known_->store; }
     /// Waits until the Node has an address and, with detectLocalMode NodeCIDR, podCIDRs.
     /// @throws std::runtime_error when the latter do not come; a Node is merely missed.
     boost::asio::awaitable<void> find_node() override;
     boost::asio::awaitable<void> follow(Listener& listener) override;
+    /// Of its own, so that Events take nothing of what lists and watches may ask.
+    std::unique_ptr<api::Client>
+    reporting_client(const boost::asio::any_io_executor& executor) override;
     /// There is nothing to read again: it is watched.
     void read_again(Listener& /*listener*/) override {}
 
     /// Lists that were seen whole; those after the first of each collection are relists.
-    std::uint64_t lists() const noexcept { return source_.lists(); }
+    std::uint64_t lists() const noexcept { return known_->source.lists(); }
     std::uint64_t relists() const override {
-        return lists() - std::min(lists(), source_.collections());
+        return lists() - std::min(lists(), known_->source.collections());
     }
 
 private:
+    /// Where the objects are, and whose node this is: with another answer nothing known counts.
+    struct Origin {
+        std::string kubeconfig{}, master{}, node_name{};
+        friend bool operator==(const Origin&, const Origin&) = default;
+    };
+    /// What is known of an origin, and how far.
+    struct Known {
+        Known(Origin from, api::SourceListener& listener);
+        Origin origin;
+        model::Store store{};
+        api::Source source;
+    };
+
     void changed() override;
     void complete() override;
+    bool needs_pod_cidrs() const;
+    const model::Node* node() const;
     bool node_has_address() const;
     bool node_has_pod_cidrs() const;
     boost::asio::awaitable<void> node_is_known(sync::Bell& bell);
 
-    std::string node_name_;
-    bool needs_pod_cidrs_;
     Connect connect_;
     Patience patience_;
-    model::Store store_;
-    api::Source source_;
-    Listener* listener_{}; ///< of the life under way, once it follows
-    sync::Bell* bell_{};   ///< of find_node() while it waits
+    const config::Options* options_{}; ///< of the life under way, as the next two are
+    api::ClientObserver* requests_{};
+    Listener* listener_{}; ///< once it follows
+    std::optional<Known> known_;
+    sync::Bell* bell_{}; ///< of find_node() while it waits
 };
 
 /// The objects that an API server holds, listed once.

@@ -59,8 +59,8 @@ bool local_by_node(const config::Options& options) {
 
 Life::Life(Settings& settings, Source& source, Signals& signals)
     : settings_{settings}, options_{settings.options()}, source_{source}, signals_{signals},
-      kernel_{sync::open_kernel(options_)}, serving_{io_, setting(options_, *kernel_, source_),
-                                                     witness_} {
+      kernel_{sync::open_kernel(options_)}, reporter_{options_.node_name},
+      serving_{io_, setting(options_, *kernel_, source_), reporter_} {
     set_oom_score(options_.configuration.oom_score_adj);
     log::info("Writing iptables rules", {{"backend", iptables::name(kernel_->backend().backend)},
                                          {"reason", kernel_->backend().reason}});
@@ -70,14 +70,17 @@ Life::Life(Settings& settings, Source& source, Signals& signals)
                       [this] { return rules_stand(); });
     observers_.add(*takeover_);
     serving_.observe(observers_);
+    source_.begin(options_, serving_.client_observer());
+    reporter_.report_to(io_.get_executor(), source_.reporting_client(io_.get_executor()));
 }
 
 Ending Life::live() {
     spawn(follow_signals());
     if (settings_.watch() != nullptr) spawn(follow_settings());
+    spawn(reporter_.run());
     asio::co_spawn(io_, begin(), [this](const std::exception_ptr& error) {
         if (error) failure_ = error;
-        io_.stop(); // what still waits has nothing left to do
+        leave();
     });
     io_.run();
     if (failure_) std::rethrow_exception(failure_);
@@ -88,6 +91,7 @@ asio::awaitable<void> Life::begin() {
     spawn(serving_.listen(serve::Listener::health));
     spawn(serving_.listen(serve::Listener::metrics));
     co_await source_.find_node();
+    if (leaving_) co_return;
     auto& store = source_.store();
     if (const auto* node = store.node(options_.node_name)) pod_cidrs_ = node->pod_cidrs;
     if (local_by_node(options_) && pod_cidrs_.empty())
@@ -103,6 +107,7 @@ asio::awaitable<void> Life::begin() {
     daemon_.emplace(io_, *cluster_, kernel_->tables(), &events_, pace, observers_);
     settings_.prove();
     spawn(source_.follow(*this));
+    reporter_.starting();
     co_await daemon_->run();
     co_await serving_.close(last_answers);
 }
@@ -171,7 +176,18 @@ void Life::fail(std::exception_ptr error) {
 /// After the round that is under way, if there is one.
 void Life::end() {
     if (daemon_) daemon_->stop();
-    else io_.stop();
+    else leave();
+}
+
+/// What still waits has nothing left to do.
+void Life::leave() {
+    if (std::exchange(leaving_, true)) return;
+    asio::co_spawn(io_, last_words(), [this](const std::exception_ptr&) { io_.stop(); });
+}
+
+/// An Event may tell why it ends; an API server that is away is not waited for.
+asio::awaitable<void> Life::last_words() {
+    if (failure_) co_await reporter_.last_words(last_answers);
 }
 
 void Life::changed() {

@@ -10,6 +10,7 @@
 
 #include "netlink/address_events.h"
 #include "proxy/config/options.h"
+#include "proxy/run/reporter.h"
 #include "proxy/run/settings.h"
 #include "proxy/run/signals.h"
 #include "proxy/run/source.h"
@@ -48,6 +49,8 @@ private:
     void fail(std::exception_ptr error);
     void spawn(boost::asio::awaitable<void> part);
     void end();
+    void leave();
+    boost::asio::awaitable<void> last_words();
     void take_node();
     void serve_node();
     void changed() override;
@@ -63,13 +66,14 @@ private:
     sync::LogObserver log_;
     std::optional<Takeover> takeover_;
     sync::Observers observers_;
-    serve::Witness witness_;
+    Reporter reporter_;
     serve::Serving serving_;
     std::unique_ptr<sync::Cluster> cluster_;
     std::vector<Prefix> pod_cidrs_;      ///< of the Node, at the start
     std::optional<sync::Daemon> daemon_; ///< as soon as the Node is known
     std::optional<Ending> ending_;       ///< as soon as one is asked for
     std::exception_ptr failure_;
+    bool leaving_{}; ///< nothing new is begun
 };
 
 } // namespace ipvsproxy::run

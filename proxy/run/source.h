@@ -1,9 +1,13 @@
 // Where the objects come from: manifests, or the API server.
 #pragma once
 
+#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <cstdint>
+#include <memory>
 
+#include "proxy/api/client.h"
+#include "proxy/config/options.h"
 #include "proxy/model/store.h"
 
 namespace ipvsproxy::run {
@@ -24,6 +28,11 @@ public:
 class Source {
 public:
     virtual ~Source() = default;
+    /// A life begins; both outlive it. What the options say of the origin may have changed since
+    /// the life before: then the store begins anew too.
+    /// @param requests is told of each request to an API server
+    /// @throws std::exception when the origin cannot be used
+    virtual void begin(const config::Options& /*options*/, api::ClientObserver& /*requests*/) {}
     virtual model::Store& store() = 0;
     /// Brings the Node into the store, as far as it is to be had in time.
     /// @throws std::exception when there is no going on without it.
@@ -36,6 +45,11 @@ public:
     /// Whether there need not be a Node at all. Where there must be one, a node without is not
     /// eligible for traffic.
     virtual bool node_is_optional() const { return false; }
+    /// To tell the origin what happens here; null where there is nobody to be told.
+    virtual std::unique_ptr<api::Client>
+    reporting_client(const boost::asio::any_io_executor& /*executor*/) {
+        return nullptr;
+    }
     /// How often something had to be listed again, so far.
     virtual std::uint64_t relists() const { return 0; }
 };

@@ -120,8 +120,19 @@ class Daemon:
     def __init__(self, binary, kubeconfig, *flags):
         self.flags = ["--kubeconfig", kubeconfig, f"--hostname-override={NODE}", "--proxy-mode=ipvs", "--conntrack-max-per-core=0",
                       "--healthz-bind-address=127.0.0.1:10256", *flags]
+        self.start(binary, "-v=2")
+
+    @classmethod
+    def configured(cls, binary, file):
+        """With a configuration file and nothing else."""
+        daemon = cls.__new__(cls)
+        daemon.flags = ["--config", str(file)]
+        daemon.start(binary)
+        return daemon
+
+    def start(self, binary, *more):
         self.binary, self.log_file = binary, tempfile.NamedTemporaryFile(prefix="daemon-", suffix=".log")
-        self.process = subprocess.Popen([binary, "run", "-v=2", *self.flags], stdout=self.log_file, stderr=self.log_file)
+        self.process = subprocess.Popen([binary, "run", *more, *self.flags], stdout=self.log_file, stderr=self.log_file)
 
     def __enter__(self):
         return self

@@ -10,50 +10,16 @@ import sys
 import tempfile
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "apiserver"))
-from node import Daemon, Guard, comes_true, in_child, node_object, pods, servers, service, service_ip, slice_of  # noqa: E402
-from server import ApiServer  # noqa: E402
-
-SERVICES = 10
-BINARY = ""
-# Rounds are not to wait for each other here.
-FLAGS = ["--ipvs-min-sync-period=0s"]
-
-
-def wanted(numbers, count=2):
-    return {f"{service_ip(n)}:80": {f"{pod}:8080" for pod in pods(n, count)} for n in numbers}
-
-
-def holds(state):
-    return {virtual: set(reals) for virtual, reals in servers().items()} == state
-
-
-def serving(**more):
-    """An API server with ten services."""
-    server = ApiServer(**more).start_in_thread()
-    server.do(put=[node_object(), *(service(n) for n in range(SERVICES)), *(slice_of(n, pods(n)) for n in range(SERVICES))])
-    server.do(set={"bookmark_seconds": 1})
-    return server
-
-
-def kubeconfig(server, **more):
-    return server.kubeconfig(tempfile.mkstemp(prefix="kubeconfig-")[1], **more)
-
-
-def settled(daemon, state=None):
-    assert comes_true(lambda: holds(state or wanted(range(SERVICES)))), f"the kernel holds {servers()}\n{daemon.log()}"
-
-
-def equal(daemon):
-    status, text = daemon.diff()
-    assert status == 0, f"diff exits with {status}: {text}\n{daemon.log()}"
+import reports
+from world import BINARY, SERVICES, equal, following, holds, serving, settled, wanted
+from node import Guard, comes_true, in_child, node_object, pods, servers, service, service_ip, slice_of
 
 
 def nothing_is_written_before_both_lists_are_complete():
     for missing in ("endpointslices", "services"):
         server = serving()
         server.do(fault="stall", match=missing, times=None)
-        with Daemon(BINARY, kubeconfig(server), *FLAGS) as daemon:
+        with following(server) as daemon:
             other = "services" if missing == "endpointslices" else "endpointslices"
             assert daemon.says(f'"Listed" resource="{other}"'), daemon.log()
             time.sleep(1)
@@ -66,7 +32,7 @@ def nothing_is_written_before_both_lists_are_complete():
 
 def changes_arrive_and_diff_apply_and_plan_ask_the_same_server():
     server = serving()
-    with Daemon(BINARY, kubeconfig(server), *FLAGS) as daemon:
+    with following(server) as daemon:
         settled(daemon)
         server.do(put=[slice_of(3, pods(3, 3))])
         server.do(delete=[service(4)])
@@ -106,7 +72,7 @@ def whatever_happens_nothing_is_lost():
     server = serving()
     clear = lambda: server.do(clear=True)  # noqa: E731
     refuse = lambda code, **more: lambda: (server.do(fault="status", code=code, times=None, **more), server.do(reset=True))  # noqa: E731
-    with Daemon(BINARY, kubeconfig(server), *FLAGS) as daemon:
+    with following(server) as daemon:
         for name, fault, repair, told in (
                 ("reset", lambda: server.do(reset=True), lambda: None, None),
                 ("cut in mid-object", lambda: server.do(fault="cut", match="watch=1", times=4), clear, None),
@@ -127,7 +93,7 @@ def whatever_happens_nothing_is_lost():
 
 def a_relist_changes_only_what_differs():
     server = serving()
-    with Daemon(BINARY, kubeconfig(server), *FLAGS) as daemon:
+    with following(server) as daemon:
         settled(daemon)
         time.sleep(1)
         before = daemon.rounds()
@@ -146,7 +112,7 @@ def a_relist_changes_only_what_differs():
 
 def a_relist_of_what_is_known_writes_nothing():
     server = serving()
-    with Daemon(BINARY, kubeconfig(server), *FLAGS) as daemon:
+    with following(server) as daemon:
         settled(daemon)
         time.sleep(1)
         before, lists = sum(daemon.rounds()), daemon.log().count('"Listed"')
@@ -161,7 +127,7 @@ def a_relist_of_what_is_known_writes_nothing():
 
 def an_etcd_restored_from_a_backup_is_listed_anew():
     server = serving()
-    with Daemon(BINARY, kubeconfig(server), *FLAGS) as daemon:
+    with following(server) as daemon:
         settled(daemon)
         server.do(down=True)
         server.do(restore=100)
@@ -177,7 +143,7 @@ def an_etcd_restored_from_a_backup_is_listed_anew():
 def a_server_without_streaming_lists_is_read_in_pages():
     server = serving()
     server.do(set={"streams": False, "page": 3})
-    with Daemon(BINARY, kubeconfig(server), *FLAGS) as daemon:
+    with following(server) as daemon:
         settled(daemon)
         asked = server.do(state=True)["requests"]
         assert any("continue=" in one for one in asked) and any("watch=1" in one for one in asked), asked
@@ -187,7 +153,7 @@ def a_server_without_streaming_lists_is_read_in_pages():
 def the_node_is_waited_for():
     server = serving()
     server.do(delete=[{**node_object(), "metadata": {"name": "node-1", "namespace": ""}}])
-    with Daemon(BINARY, kubeconfig(server), *FLAGS) as daemon:
+    with following(server) as daemon:
         assert comes_true(lambda: "nodes" in server.do(state=True)["watches"])
         time.sleep(1)
         assert servers() == {}, daemon.log()
@@ -197,7 +163,7 @@ def the_node_is_waited_for():
 
 def a_malformed_object_is_told_once_and_keeps_what_it_was():
     server = serving()
-    with Daemon(BINARY, kubeconfig(server), *FLAGS) as daemon:
+    with following(server) as daemon:
         settled(daemon)
         for _ in range(3):
             server.do(put=[service(3, port=700000)])
@@ -212,8 +178,7 @@ def over_tls_with_a_token_that_is_replaced():
     token = pathlib.Path(tempfile.mkstemp(prefix="token-")[1])
     token.write_text("first")
     server = serving(tls=tempfile.mkdtemp(prefix="certificates-"), tokens=["first"])
-    config = kubeconfig(server, token_file=str(token))
-    with Daemon(BINARY, config, *FLAGS) as daemon:
+    with following(server, token_file=str(token)) as daemon:
         settled(daemon)
 
         def replaced():
@@ -226,7 +191,7 @@ def over_tls_with_a_token_that_is_replaced():
 
 def changed_pod_cidrs_end_the_daemon_where_they_count():
     server = serving()
-    with Daemon(BINARY, kubeconfig(server), *FLAGS, "--detect-local-mode=NodeCIDR") as daemon:
+    with following(server, "--detect-local-mode=NodeCIDR") as daemon:
         settled(daemon)
         changed = node_object()
         changed["spec"]["podCIDRs"] = ["10.244.9.0/24"]
@@ -247,12 +212,11 @@ TESTS = [
     a_malformed_object_is_told_once_and_keeps_what_it_was,
     over_tls_with_a_token_that_is_replaced,
     changed_pod_cidrs_end_the_daemon_where_they_count,
+    *reports.TESTS,
 ]
 
 
 def main():
-    global BINARY
-    BINARY = sys.argv[1]
     passed = failed = 0
     for test in TESTS:
         if sys.argv[2:] and not any(part in test.__name__ for part in sys.argv[2:]):

@@ -42,6 +42,13 @@ TEST_CASE("An event about an object goes to its namespace", "[api][events]") {
         Catch::Contains(
             R"("regarding":{"kind":"Service","name":"web","apiVersion":"v1","namespace":"shop"})"));
     CHECK_THAT(request.body, Catch::Contains(R"("type":"Warning")"));
+    auto vague = refused;
+    vague.regarding.api_version.clear();
+    vague.regarding.uid = "shop/web";
+    CHECK_THAT(
+        create_request(log.observe(vague, noon).value(), "node-1").body,
+        Catch::Contains(
+            R"("regarding":{"kind":"Service","name":"web","namespace":"shop","uid":"shop/web"})"));
 }
 
 TEST_CASE("A note is cut to what the API takes, between characters", "[api][events]") {

@@ -115,6 +115,40 @@ TEST_CASE("A series whose event came between is patched after all", "[api][event
     CHECK(recorder.client.methods == "POST PATCH POST PATCH ");
 }
 
+TEST_CASE("All that was recorded can be waited for", "[api][events]") {
+    Recorder recorder{{}};
+    bool over = false;
+    const auto wait = [&](std::chrono::nanoseconds limit) {
+        over = false;
+        asio::co_spawn(recorder.context, recorder.events.written(limit),
+                       [&](const std::exception_ptr&) { over = true; });
+    };
+    wait(std::chrono::hours{1}); // there is nothing
+    recorder.context.poll();
+    CHECK(over);
+    recorder.record("A");
+    recorder.record("B");
+    wait(std::chrono::hours{1});
+    recorder.context.restart();
+    recorder.context.poll();
+    CHECK_FALSE(over);
+    recorder.context.restart();
+    recorder.run();
+    CHECK(over);
+    CHECK(recorder.client.methods == "POST POST ");
+}
+
+TEST_CASE("Events that cannot be written are not waited for beyond the limit", "[api][events]") {
+    Recorder recorder{{}}; // which nobody runs
+    recorder.record("A");
+    bool over = false;
+    asio::co_spawn(recorder.context, recorder.events.written(std::chrono::milliseconds{1}),
+                   [&](const std::exception_ptr&) { over = true; });
+    recorder.context.run_for(std::chrono::seconds{10});
+    CHECK(over);
+    CHECK(recorder.events.waiting() == 1);
+}
+
 TEST_CASE("The queue is bounded", "[api][events]") {
     Recorder recorder{{}};
     for (int i = 0; i < 1005; ++i)

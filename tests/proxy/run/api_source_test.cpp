@@ -1,4 +1,6 @@
 // What the daemon does with the API as its source, over a client that answers from a script.
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/error.hpp>
 
 #include "proxy/run/api_source.h"
@@ -31,14 +33,28 @@ struct Told : Listener {
     int changes{}, completions{};
 };
 
+/// Counts nothing.
+struct Deaf final : api::ClientObserver {
+    void rate_limited(std::string_view, std::string_view, std::chrono::nanoseconds) override {}
+    void exchanged(const api::Exchange&) override {}
+    void read_whole(std::string_view, std::string_view, std::size_t) override {}
+    void retried(std::string_view, std::string_view, unsigned) override {}
+    void plugin_called(int, std::string_view) override {}
+};
+
 struct Daemon {
     explicit Daemon(config::LocalMode mode = config::LocalMode::cluster_cidr) {
         options.node_name = "node-1";
         options.parsed.local_mode = mode;
         source.emplace(
-            options,
-            [this](const asio::any_io_executor&) { return std::make_unique<Door>(script); },
+            [this](const config::Options& with, const asio::any_io_executor&,
+                   api::ClientObserver* told) {
+                kubeconfigs.push_back(with.configuration.client_connection.kubeconfig);
+                observed = told;
+                return std::make_unique<Door>(script);
+            },
             ApiSource::Patience{60ms, 60ms});
+        source->begin(options, deaf);
     }
     /// Runs find_node() to its end. @return what it threw; nothing: it is still waiting.
     std::optional<std::string> find(std::chrono::milliseconds limit = 10s) {
@@ -57,15 +73,27 @@ struct Daemon {
         return said;
     }
     void follow(Told& told) {
-        asio::co_spawn(io, source->follow(told), asio::detached);
+        asio::co_spawn(io, source->follow(told),
+                       asio::bind_cancellation_slot(life.slot(), asio::detached));
         io.restart();
         io.poll();
+    }
+    /// The life under way ends, and the next begins.
+    void begin_anew(api::ClientObserver& requests) {
+        life.emit(asio::cancellation_type::terminal);
+        io.restart();
+        io.poll();
+        source->begin(options, requests);
     }
 
     config::Options options;
     asio::io_context io{1};
     api::Script script{io.get_executor()};
+    Deaf deaf;
     std::optional<ApiSource> source;
+    asio::cancellation_signal life;
+    std::vector<std::string> kubeconfigs; ///< of the clients so far
+    api::ClientObserver* observed{};      ///< by the last of them
 };
 
 std::string node(const std::string& spec, const std::string& address, int version = 3) {
@@ -139,9 +167,54 @@ TEST_CASE("what one life knows, the next begins with", "[run]") {
     daemon.follow(first);
     CHECK(first.completions == 1);
     CHECK(daemon.source->lists() == 3);
+    daemon.options.configuration.client_connection.qps = 50;
+    daemon.begin_anew(daemon.deaf);
     daemon.follow(second);
     CHECK(second.completions == 1);
     CHECK_THAT(daemon.script.asked(api::services).back(), Contains("resourceVersion=9&"));
+}
+
+TEST_CASE("D-18 a life that looks elsewhere, or for another Node, begins with nothing", "[run]") {
+    const auto changes =
+        GENERATE(table<std::string, std::string>({{"/etc/other.conf", "node-1"}, {"", "node-2"}}));
+    const auto& kubeconfig = std::get<0>(changes);
+    const auto& node_name = std::get<1>(changes);
+    Daemon daemon;
+    const auto serve = [&](const std::string& service) {
+        daemon.script.add(api::services,
+                          {.pieces = {service + bookmark(9, true)}, .then = Then::hold});
+        for (const auto& path : {api::slices, api::nodes})
+            daemon.script.add(path, {.pieces = {bookmark(9, true)}, .then = Then::hold});
+    };
+    serve(event("ADDED", service_item("a"), 5));
+    Told first, second;
+    daemon.follow(first);
+    REQUIRE(first.completions == 1);
+    REQUIRE(daemon.source->store().services().size() == 1);
+
+    daemon.options.configuration.client_connection.kubeconfig = kubeconfig;
+    daemon.options.node_name = node_name;
+    daemon.begin_anew(daemon.deaf);
+    CHECK(daemon.source->store().services().empty());
+    CHECK(daemon.source->lists() == 0);
+    serve("");
+    daemon.follow(second);
+    CHECK(second.completions == 1); // of what is listed now
+    CHECK(daemon.source->store().services().empty());
+    CHECK(daemon.kubeconfigs.back() == kubeconfig);
+    CHECK_THAT(daemon.script.asked(api::nodes).back(),
+               Contains("fieldSelector=metadata.name%3D" + node_name));
+}
+
+TEST_CASE("every client of a life is counted by that life", "[run]") {
+    Daemon daemon;
+    Told told;
+    daemon.follow(told);
+    CHECK(daemon.observed == &daemon.deaf);
+    Deaf other;
+    daemon.begin_anew(other);
+    CHECK(daemon.source->reporting_client(daemon.io.get_executor()) != nullptr);
+    CHECK(daemon.observed == &other);
 }
 
 TEST_CASE("a command lists once, or says why it cannot", "[run]") {
@@ -149,9 +222,8 @@ TEST_CASE("a command lists once, or says why it cannot", "[run]") {
     options.node_name = "node-1";
     asio::io_context never;
     api::Script script{never.get_executor()};
-    const auto connect = [&](const asio::any_io_executor&) {
-        return std::make_unique<Door>(script);
-    };
+    const auto connect = [&](const config::Options&, const asio::any_io_executor&,
+                             api::ClientObserver*) { return std::make_unique<Door>(script); };
     script.add(api::nodes, {.pieces = {bookmark(9, true)}});
     script.add(api::services,
                {.pieces = {event("ADDED", service_item("a"), 5) +
