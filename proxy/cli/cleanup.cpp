@@ -112,7 +112,7 @@ int cleanup(const Invocation& call) {
         chosen == iptables::Backend::legacy ? iptables::Backend::nft : iptables::Backend::legacy;
     for (const auto family : families)
         removal.remove_rules(other, family);
-    sync::RealKernel kernel{{true, true}, chosen, 0};
+    sync::RealKernel kernel{PerFamily<bool>{true, true}, chosen, 0};
     removal.remove_all(kernel.tables());
     return removal.finish();
 }

@@ -13,12 +13,13 @@ std::unique_ptr<iptables::Tables> open_tables(iptables::Backend backend, Family 
     return std::make_unique<iptables::NftTables>(family);
 }
 
-RealKernel::RealKernel(const PerFamily<bool>& enabled, std::optional<iptables::Backend> backend,
-                       std::uint64_t order_salt)
+RealKernel::RealKernel(std::optional<PerFamily<bool>> enabled,
+                       std::optional<iptables::Backend> backend, std::uint64_t order_salt)
     : ipvs_{ipvs::KernelTable::Options{.order_salt = order_salt}}, choice_{iptables::choose_backend(
                                                                        backend)} {
+    if (!enabled) enabled = supported_families(sysctls_);
     for (const auto family : families)
-        if (enabled[family]) rules_[family] = open_tables(choice_.backend, family);
+        if ((*enabled)[family]) rules_[family] = open_tables(choice_.backend, family);
     tables_.emplace(Kernel{device_, ipvs_, ipset_, {rules_.v4.get(), rules_.v6.get()}, flows_});
 }
 

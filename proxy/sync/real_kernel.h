@@ -27,11 +27,13 @@ struct KernelCost {
 /// Opens every table in the network namespace of the calling thread.
 class RealKernel {
 public:
+    /// @param enabled nothing: the families that the kernel has once IPVS is open, for ip_vs brings
+    ///        the module ipv6 along
     /// @param backend nothing: as the host's other programs do
     /// @param order_salt differs from node to node, so that not every node's round robin begins
     ///        with the same pod
     /// @throws std::system_error when the kernel has no IPVS, or refuses to be asked.
-    RealKernel(const PerFamily<bool>& enabled, std::optional<iptables::Backend> backend,
+    RealKernel(std::optional<PerFamily<bool>> enabled, std::optional<iptables::Backend> backend,
                std::uint64_t order_salt);
 
     Kernel& tables() noexcept { return *tables_; }

@@ -260,8 +260,7 @@ std::optional<iptables::Backend> wanted_backend(const config::Options& options) 
 }
 
 std::unique_ptr<RealKernel> open_kernel(const config::Options& options) {
-    KernelSysctls sysctls;
-    return std::make_unique<RealKernel>(supported_families(sysctls), wanted_backend(options),
+    return std::make_unique<RealKernel>(std::nullopt, wanted_backend(options),
                                         salt(options.node_name));
 }
 

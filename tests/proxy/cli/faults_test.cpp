@@ -32,13 +32,18 @@ public:
     explicit Missing(const std::string& module) {
         std::filesystem::create_directories(folder_);
         std::ofstream{folder_ + "/missing.conf"} << "install " << module << " /bin/false\n";
-        // Namespaces that ended are cleaned up a little later.
+        const std::filesystem::path loaded = "/sys/module/" + module;
+        // Namespaces that ended are cleaned up a little later, and free what they used then.
         REQUIRE(comes_true([&] {
-            const auto users = must_run({"sh", "-c", "lsmod | awk '/^" + module + "/{print $1}'"});
-            std::istringstream names{users};
+            const auto all = must_run({"sh", "-c", "lsmod | awk '/^" + module + "/{print $1}'"});
+            std::istringstream names{all};
             for (std::string name; names >> name;)
                 run_command({"modprobe", "-r", name});
-            return !std::filesystem::exists("/sys/module/" + module);
+            // Such as xt_ipvs, which rules of other tests have used.
+            std::error_code gone;
+            for (const auto& user : std::filesystem::directory_iterator{loaded / "holders", gone})
+                run_command({"modprobe", "-r", user.path().filename().string()});
+            return !std::filesystem::exists(loaded);
         }));
     }
     ~Missing() { std::filesystem::remove(folder_ + "/missing.conf"); }

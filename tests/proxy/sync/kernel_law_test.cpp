@@ -44,7 +44,7 @@ struct OwnNode {
 /// A cluster over the kernel of the calling thread's namespace.
 struct RealNode {
     model::Store store;
-    RealKernel kernel{{true, true}, iptables::Backend::legacy, 0};
+    RealKernel kernel{PerFamily<bool>{true, true}, iptables::Backend::legacy, 0};
     PaperNode node{kernel.tables(), store};
 
     std::string text() { return plan::text(snapshot(kernel.tables())); }
@@ -212,7 +212,7 @@ model::Store objects_of(std::uint32_t life) {
 [[noreturn]] void live(std::uint32_t life) {
     try {
         auto store = objects_of(life);
-        RealKernel kernel{{true, true}, iptables::Backend::legacy, 0};
+        RealKernel kernel{PerFamily<bool>{true, true}, iptables::Backend::legacy, 0};
         AddressEvents events;
         PaperNode node{kernel.tables(), store};
         asio::io_context io{1};
