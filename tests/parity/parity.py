@@ -18,6 +18,8 @@ import sys
 import time
 import traceback
 
+from feeds import Api, Files
+
 HERE = pathlib.Path(__file__).resolve().parent
 BINARY = os.environ["IPVSPROXY"]
 CASE_FOLDER = pathlib.Path("/run/case")
@@ -161,9 +163,8 @@ def difference(name, wanted, found):
     return [line for line in difflib.unified_diff(wanted, found, f"recorded {name}", f"found {name}", "", "", 0, "") if not line.startswith("@@")]
 
 
-def compare(case, folder, found=None):
+def compare(case, folder, found):
     """The differences between the recorded state in `folder` and the kernel's, as text lines."""
-    found = found or snapshot()
     result = []
     for name, lines in found.items():
         wanted = recorded(case, folder, name)
@@ -216,18 +217,21 @@ def proxy(case, verb, *inputs, check=True, more=()):
 
 
 class Daemon:
-    """`ipvsproxy run` in the background, from the start to a clean end."""
+    """The daemon in the background: started, stopped, started again; its log is that of the last start."""
 
-    def __init__(self, case, source):
-        self.log = open(CASE_FOLDER / "proxy.log", "w+")
-        argv = [BINARY, "run", "--config", str(case / "config.yaml"), "-f", str(source)]
-        self.process = subprocess.Popen(argv, stdout=self.log, stderr=subprocess.STDOUT)
+    def __init__(self, feed):
+        self.argv, self.log = feed.argv, CASE_FOLDER / "proxy.log"
 
     def __enter__(self):
+        self.start()
         return self
 
+    def start(self):
+        with open(self.log, "wb") as log:
+            self.process = subprocess.Popen(self.argv, stdout=log, stderr=subprocess.STDOUT)
+
     def wait_until_ready(self):
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while self.process.poll() is None and time.monotonic() < deadline:
             if "The node is as the Services ask" in self.text() and '"IPv6"' in fetch("http://127.0.0.1:10256/livez"):
                 return
@@ -235,8 +239,7 @@ class Daemon:
         raise Mismatch("run does not become ready\n" + self.text())
 
     def text(self):
-        self.log.flush()
-        return pathlib.Path(self.log.name).read_text()
+        return self.log.read_text()
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
@@ -248,7 +251,6 @@ class Daemon:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
-        self.log.close()
 
 
 def fetch(url):
@@ -311,15 +313,6 @@ def check_settled(case, objects, applied):
         raise Mismatch(f"apply -o json prints no JSON:\n{again.stdout}{again.stderr}") from None
 
 
-def check_daemon(case, objects, applied):
-    with Daemon(case, objects) as daemon:
-        daemon.wait_until_ready()
-        expect_equal("run changes a settled node", applied, snapshot())
-        compare_pages(case / "out")
-        daemon.stop()
-    expect_equal("SIGTERM changes the kernel (D-19)", applied, snapshot())
-
-
 def run_static(case):
     fresh_namespace()
     shell(case / "setup.sh")
@@ -330,7 +323,6 @@ def run_static(case):
     if wrong := compare(case, case / "out", applied):
         raise Mismatch("after apply of what the API server serves\n" + "\n".join(wrong))
     check_settled(case, objects, applied)
-    check_daemon(case, objects, applied)
     check_cleanup(case, before, applied)
 
 
@@ -339,17 +331,18 @@ def run_manifests(case):
     fresh_namespace()
     shell(case / "setup.sh")
     proxy(case, "apply", case / "objects.yaml", HERE / "kubernetes.yaml")
-    if wrong := compare(case, case / "out"):
+    if wrong := compare(case, case / "out", snapshot()):
         raise Mismatch("after apply of the manifests\n" + "\n".join(wrong))
 
 
 def settle(case, folder, seconds):
-    """Waits until the kernel is as recorded. @throws Mismatch when it is not so in time."""
+    """Waits until the kernel is as recorded. @return its state. @throws Mismatch when it is not so in time."""
     deadline = time.monotonic() + seconds
-    while wrong := compare(case, folder):
+    while wrong := compare(case, folder, found := snapshot()):
         if time.monotonic() > deadline:
             raise Mismatch(f"{folder.name}: not as recorded after {seconds} s\n" + "\n".join(wrong))
         time.sleep(0.3)
+    return found
 
 
 def normal_probe(text):
@@ -358,59 +351,75 @@ def normal_probe(text):
     return sorted(" ".join(line.split()) for line in text.splitlines())
 
 
-def install(source, folder):
-    """Replaces the manifest as an atomic writer does: written aside, then renamed."""
-    aside = folder / ".objects.json.new"
-    aside.write_bytes(source.read_bytes())
-    aside.rename(folder / "objects.json")
-
-
 def run_steps(case):
-    """Follows a running daemon through the recorded steps."""
+    """Follows a daemon through the recorded steps while its manifests change."""
+    follow_steps(case, Files)
+
+
+def run_api(case):
+    """As kube-proxy runs: under its name, with the case's configuration, from the API server, through the steps if there are any."""
+    follow_steps(case, Api)
+
+
+def follow_steps(case, kind):
     fresh_namespace()
     shell(case / "setup.sh")
-    manifests = CASE_FOLDER / "manifests"
-    manifests.mkdir()
-    install(case / "out/objects-server.json", manifests)
-    daemon = Daemon(case, manifests).__enter__()
-    try:
-        settle(case, case / "out", 20)
-        for step in sorted((case / "steps").iterdir()):
-            daemon = run_step(case, step, manifests, daemon)
-        daemon.stop()
-    except Mismatch as wrong:
-        raise Mismatch(f"{wrong}\n{daemon.text()[-3000:]}") from None
-    finally:
-        daemon.__exit__()
+    feed = kind(BINARY, case, CASE_FOLDER)
+    feed.serve(case / "out/objects-server.json")
+    with Daemon(feed) as daemon:
+        try:
+            last = begin(case, daemon)
+            for step in recorded_steps(case):
+                last = run_step(case, step, feed, daemon)
+            daemon.stop()
+            expect_equal("SIGTERM changes the kernel (D-19)", last, snapshot())
+        except Mismatch as wrong:
+            raise Mismatch(f"{wrong}\n{daemon.text()[-3000:]}") from None
 
 
-def run_step(case, step, manifests, daemon):
+def begin(case, daemon):
+    """From an empty node to the recorded state, which another start then adopts. @return the kernel's state."""
+    daemon.wait_until_ready()
+    first = snapshot()
+    if wrong := compare(case, case / "out", first):
+        raise Mismatch("once the daemon is ready\n" + "\n".join(wrong))
+    compare_pages(case / "out")
+    daemon.stop()
+    daemon.start()
+    daemon.wait_until_ready()
+    expect_equal("the next start changes a settled node", first, snapshot())
+    return first
+
+
+def recorded_steps(case):
+    return sorted((case / "steps").iterdir()) if (case / "steps").exists() else []
+
+
+def run_step(case, step, feed, daemon):
     after = case / "out/steps" / step.name
     shell(step / "before.sh")
-    install(after / "objects-server.json", manifests)
+    feed.serve(after / "objects-server.json")
     if (step / "proxy").exists():
-        daemon = do_to_proxy((step / "proxy").read_text().strip(), case, manifests, daemon)
+        do_to_proxy((step / "proxy").read_text().strip(), case, daemon)
     shell(step / "after.sh")
-    settle(case, after, 15)
+    found = settle(case, after, 15)
     said = shell(step / "probe.sh")
     if (after / "probe.txt").exists():
         wrong = difference("probe", normal_probe((after / "probe.txt").read_text()), normal_probe(said))
         if wrong:
             raise Mismatch(f"{step.name}\n" + "\n".join(wrong))
-    return daemon
+    return found
 
 
-def do_to_proxy(verb, case, manifests, daemon):
+def do_to_proxy(verb, case, daemon):
     if verb == "stop":
         daemon.stop()
     elif verb == "start":
-        daemon.__exit__()
-        daemon = Daemon(case, manifests).__enter__()
+        daemon.start()
     elif verb == "cleanup":
         command(BINARY, "cleanup", "--config", str(case / "config.yaml"))
     else:
         raise Mismatch(f"no such thing to do to the proxy: {verb}")
-    return daemon
 
 
 def in_child(function, case):
@@ -461,10 +470,10 @@ def main():
     prepare_kernel()
     passed = failed = 0
     for case in chosen:
-        parts = [run_static, run_manifests] + ([run_steps] if (case / "steps").exists() else [])
-        for part in parts:
+        for part in [run_static, run_manifests, run_api] + [run_steps] * bool(recorded_steps(case)):
+            begin = time.monotonic()
             problem = in_child(part, case)
-            name = f"{case.name} {part.__name__.removeprefix('run_')}"
+            name = f"{case.name} {part.__name__.removeprefix('run_')} ({time.monotonic() - begin:.1f} s)"
             print(f"FAILED {name}: {problem}" if problem else f"ok     {name}", flush=True)
             failed, passed = failed + bool(problem), passed + (not problem)
     numbers = sorted({number for _, _, number, _ in DIFFERENCES})
