@@ -19,21 +19,22 @@ std::string options_of(const CLI::App& app) {
     return words;
 }
 
-std::string bash(const CLI::App& program) {
-    std::string commands, cases;
+std::string bash(const CLI::App& program, const CLI::App& daemon) {
+    std::string commands, cases = "    -*) words=\"" + options_of(daemon) + "\" ;;\n";
     for (const auto* command : program.get_subcommands(nullptr)) {
         commands += (commands.empty() ? "" : " ") + command->get_name();
         cases += "    " + command->get_name() + ") words=\"" + options_of(*command) + "\" ;;\n";
     }
     return "# bash completion of ipvsproxy\n"
            "_ipvsproxy() {\n"
-           "  local current=\"${COMP_WORDS[COMP_CWORD]}\" words=\"\"\n"
-           "  if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
+           "  local current=\"${COMP_WORDS[COMP_CWORD]}\" first=\"${COMP_WORDS[1]}\" words=\"\"\n"
+           "  [ \"${COMP_WORDS[0]##*/}\" != kube-proxy ] || first=-\n"
+           "  if [ \"$COMP_CWORD\" -eq 1 ] && [ \"$first\" = \"${first#-}\" ]; then\n"
            "    words=\"" +
            commands +
            "\"\n"
            "  else\n"
-           "    case \"${COMP_WORDS[1]}\" in\n" +
+           "    case \"$first\" in\n" +
            cases +
            "    esac\n"
            "  fi\n"
@@ -46,7 +47,7 @@ std::string bash(const CLI::App& program) {
            "       fi ;;\n"
            "  esac\n"
            "}\n"
-           "complete -o filenames -F _ipvsproxy ipvsproxy\n";
+           "complete -o filenames -F _ipvsproxy ipvsproxy kube-proxy\n";
 }
 
 /// Within a shell's single quotes.
@@ -91,22 +92,32 @@ std::string zsh_option(const CLI::Option& option) {
            (takes_value(option) ? ":value:_files'" : "'");
 }
 
-std::string zsh(const CLI::App& program) {
+std::string zsh_options(const CLI::App& app) {
+    std::string all;
+    for (const auto* option : app.get_options())
+        if (is_shown(*option)) all += zsh_option(*option);
+    return all;
+}
+
+std::string zsh(const CLI::App& program, const CLI::App& daemon) {
     std::string commands, cases;
     for (const auto* command : program.get_subcommands(nullptr)) {
         commands +=
             "    '" + command->get_name() + ':' + zsh_quoted(command->get_description()) + "'\n";
-        cases += "    " + command->get_name() + ") _arguments";
-        for (const auto* option : command->get_options())
-            if (is_shown(*option)) cases += zsh_option(*option);
-        cases += " '*:file:_files' ;;\n";
+        cases += "    " + command->get_name() + ") _arguments" + zsh_options(*command) +
+                 " '*:file:_files' ;;\n";
     }
-    return "#compdef ipvsproxy\n"
+    return "#compdef ipvsproxy kube-proxy\n"
            "_ipvsproxy() {\n"
            "  local -a commands\n"
            "  commands=(\n" +
            commands +
            "  )\n"
+           "  if [[ ${words[1]:t} == kube-proxy || $words[2] == -* ]]; then\n"
+           "    _arguments" +
+           zsh_options(daemon) +
+           "\n    return\n"
+           "  fi\n"
            "  if (( CURRENT == 2 )); then _describe command commands; return; fi\n"
            "  local command=$words[2]\n"
            "  shift words; (( CURRENT-- ))\n"
@@ -115,34 +126,43 @@ std::string zsh(const CLI::App& program) {
            "  esac\n"
            "}\n"
            "if [ \"$funcstack[1]\" = _ipvsproxy ]; then _ipvsproxy \"$@\"; else compdef _ipvsproxy "
-           "ipvsproxy; fi\n";
+           "ipvsproxy kube-proxy; fi\n";
 }
 
-std::string fish(const CLI::App& program) {
-    std::string out = "# fish completion of ipvsproxy\n";
-    for (const auto* command : program.get_subcommands(nullptr)) {
-        out += "complete -c ipvsproxy -n __fish_use_subcommand -f -a " + command->get_name() +
-               " -d '" + quoted(command->get_description()) + "'\n";
-        for (const auto* option : command->get_options()) {
-            std::string names;
-            for (const auto& name : option->get_snames())
-                names += " -s " + name;
-            for (const auto& name : option->get_lnames())
-                names += " -l " + name;
-            if (names.empty() || !is_shown(*option)) continue;
-            out += "complete -c ipvsproxy -n '__fish_seen_subcommand_from " + command->get_name() +
-                   '\'' + names + (takes_value(*option) ? " -r" : "") + " -d '" +
-                   quoted(option->get_description()) + "'\n";
-        }
+/// @param where what comes before the options: for which program, and when.
+std::string fish_options(const CLI::App& app, const std::string& where) {
+    std::string out;
+    for (const auto* option : app.get_options()) {
+        std::string names;
+        for (const auto& name : option->get_snames())
+            names += " -s " + name;
+        for (const auto& name : option->get_lnames())
+            names += " -l " + name;
+        if (names.empty() || !is_shown(*option)) continue;
+        out += "complete -c " + where + names + (takes_value(*option) ? " -r" : "") + " -d '" +
+               quoted(option->get_description()) + "'\n";
     }
     return out;
 }
 
+std::string fish(const CLI::App& program, const CLI::App& daemon) {
+    std::string out = "# fish completion of ipvsproxy\n";
+    for (const auto* command : program.get_subcommands(nullptr)) {
+        out += "complete -c ipvsproxy -n __fish_use_subcommand -f -a " + command->get_name() +
+               " -d '" + quoted(command->get_description()) + "'\n";
+        out += fish_options(*command, "ipvsproxy -n '__fish_seen_subcommand_from " +
+                                          command->get_name() + '\'');
+    }
+    return out + fish_options(daemon, "ipvsproxy -n __fish_use_subcommand") +
+           fish_options(daemon, "kube-proxy");
+}
+
 } // namespace
 
-std::string completion_script(const CLI::App& program, const std::string& shell) {
-    if (shell == "bash") return bash(program);
-    return shell == "zsh" ? zsh(program) : fish(program);
+std::string completion_script(const CLI::App& program, const CLI::App& daemon,
+                              const std::string& shell) {
+    if (shell == "bash") return bash(program, daemon);
+    return shell == "zsh" ? zsh(program, daemon) : fish(program, daemon);
 }
 
 } // namespace ipvsproxy::cli

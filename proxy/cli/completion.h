@@ -9,7 +9,10 @@ class App;
 
 namespace ipvsproxy::cli {
 
+/// For `ipvsproxy`, and for the same program under the name `kube-proxy`.
+/// @param daemon has the flags that are taken there, and without a command.
 /// @param shell bash, zsh or fish
-std::string completion_script(const CLI::App& program, const std::string& shell);
+std::string completion_script(const CLI::App& program, const CLI::App& daemon,
+                              const std::string& shell);
 
 } // namespace ipvsproxy::cli

@@ -112,7 +112,9 @@ int dispatch(int argc, char** argv) {
         return not_parsed(program, error, argc > 1 ? argv[1] : "");
     }
     if (completion->parsed()) {
-        std::cout << completion_script(program, call.shell);
+        CLI::App daemon;
+        config::add_flags(daemon, call.flags);
+        std::cout << completion_script(program, daemon, call.shell);
         return exit_success;
     }
     if (help->parsed()) {

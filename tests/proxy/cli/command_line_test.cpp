@@ -7,6 +7,7 @@ namespace ipvsproxy::cli {
 namespace {
 
 using Catch::Matchers::Contains;
+using Catch::Matchers::StartsWith;
 using Words = std::vector<std::string>;
 
 const Words& commands() {
@@ -143,6 +144,12 @@ TEST_CASE("the completion of bash offers commands, and the flags of the command 
     CHECK(offer("ipvsproxy cl", 1) == "cleanup\n");
     CHECK(offer("ipvsproxy cleanup --dry", 2) == "--dry-run\n");
     CHECK(offer("ipvsproxy apply --dry", 2) == "\n");
+    for (const std::string name : {"kube-proxy", "/usr/local/bin/kube-proxy", "ipvsproxy"})
+        CHECK(offer(name + " --cluster-c", 1) == "--cluster-cidr\n");
+    CHECK(offer("kube-proxy --cleanup --cluster-c", 2) == "--cluster-cidr\n");
+    CHECK(offer("kube-proxy cl", 1) == "\n");
+    CHECK(offer("kube-proxy --filen", 1) == "\n");
+    CHECK_THAT(script, Contains("-F _ipvsproxy ipvsproxy kube-proxy\n"));
 }
 
 TEST_CASE(
@@ -157,6 +164,9 @@ TEST_CASE(
     CHECK_THAT(offer("ipvsproxy cleanup --dry"), Contains("--dry-run\t"));
     CHECK_THAT(offer("ipvsproxy apply -"), Contains("-f\t") && Contains("-o\t"));
     CHECK(offer("ipvsproxy apply --dry").empty());
+    for (const std::string name : {"kube-proxy", "ipvsproxy"})
+        CHECK_THAT(offer(name + " --cluster-c"), StartsWith("--cluster-cidr\t"));
+    CHECK(offer("kube-proxy --filen").empty());
 }
 
 TEST_CASE("the completion of zsh knows short and long options as one") {
@@ -171,6 +181,12 @@ TEST_CASE("the completion of zsh knows short and long options as one") {
                            "words=(ipvsproxy cleanup ''); CURRENT=3; _ipvsproxy\n");
     CHECK_THAT(told, Contains("*--dry-run[Show what would be removed, and remove nothing]\n"));
     CHECK_THAT(told, Contains("*-v[") && Contains("*--v["));
+    const auto under_its_name = kernel_test::must_run(
+        {"zsh", "-f"}, "compdef() { print -r -- \"$@\" }\n_arguments() { print -rl -- \"$@\" }\n" +
+                           script + "words=(kube-proxy ''); CURRENT=2; _ipvsproxy\n");
+    CHECK_THAT(under_its_name,
+               StartsWith("_ipvsproxy ipvsproxy kube-proxy\n") && Contains("*--cluster-cidr["));
+    CHECK(under_its_name.find("--filename") == std::string::npos);
 }
 
 TEST_CASE("a malformed Service is named with file, place and field; the others stand") {
