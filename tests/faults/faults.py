@@ -200,6 +200,22 @@ def changed_pod_cidrs_end_the_daemon_where_they_count():
         assert holds(wanted(range(SERVICES)))
 
 
+def stalled_watches_are_given_up():
+    server = serving()
+    with following(server) as daemon:
+        settled(daemon)
+        assert comes_true(lambda: len(server.do(state=True)["watches"]) == 4)
+        server.do(fault="stall", match="(services|endpointslices).* event$", times=2)  # these two never say a word more
+        with Guard(wanted(range(SERVICES))) as guard:
+            server.do(put=[service(20), slice_of(20, pods(20))])
+            assert comes_true(lambda: holds(wanted([*range(SERVICES), 20])), 330), daemon.log()
+        assert not guard.missing, f"{guard.missing[:5]}\n{daemon.log()}"
+        equal(daemon)
+
+
+# More than a minute of silence: run when it is named.
+ON_DEMAND = [stalled_watches_are_given_up]
+
 TESTS = [
     nothing_is_written_before_both_lists_are_complete,
     changes_arrive_and_diff_apply_and_plan_ask_the_same_server,
@@ -218,9 +234,8 @@ TESTS = [
 
 def main():
     passed = failed = 0
-    for test in TESTS:
-        if sys.argv[2:] and not any(part in test.__name__ for part in sys.argv[2:]):
-            continue
+    asked = [test for test in TESTS + ON_DEMAND if any(part in test.__name__ for part in sys.argv[2:])]
+    for test in asked if sys.argv[2:] else TESTS:
         begin = time.monotonic()
         good = in_child(test)
         print(f"{'ok    ' if good else 'FAILED'} {test.__name__.replace('_', ' ')} ({time.monotonic() - begin:.0f} s)", flush=True)
