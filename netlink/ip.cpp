@@ -22,16 +22,24 @@ std::optional<unsigned> parse_decimal(std::string_view text, unsigned limit) {
     return value;
 }
 
+/// Four decimal octets of any number of digits. Digit by digit: a list of endpoints is mostly
+/// these.
 std::optional<std::array<std::uint8_t, 4>> parse_ipv4(std::string_view text) {
     std::array<std::uint8_t, 4> bytes{};
-    for (std::size_t i = 0; i < bytes.size(); ++i) {
-        const auto dot = i + 1 < bytes.size() ? text.find('.') : text.size();
-        if (dot == std::string_view::npos) return std::nullopt;
-        const auto octet = parse_decimal(text.substr(0, dot), 255);
-        if (!octet) return std::nullopt;
-        bytes.at(i) = static_cast<std::uint8_t>(*octet);
-        text.remove_prefix(std::min(dot + 1, text.size()));
+    const auto* at = text.data();
+    const auto* const end = at + text.size();
+    for (auto& byte : bytes) {
+        if (&byte != bytes.data() && (at == end || *at++ != '.')) return std::nullopt;
+        const auto* const begin = at;
+        unsigned value = 0;
+        for (; at != end && *at >= '0' && *at <= '9'; ++at) {
+            value = value * 10 + static_cast<unsigned>(*at - '0');
+            if (value > 255) return std::nullopt;
+        }
+        if (at == begin) return std::nullopt;
+        byte = static_cast<std::uint8_t>(value);
     }
+    if (at != end) return std::nullopt;
     return bytes;
 }
 

@@ -48,7 +48,7 @@ struct Draft {
     };
 
     std::string api_version, kind;
-    model::ObjectName name;
+    std::string space, name; ///< metadata.namespace, metadata.name
     std::string resource_version, continue_token, event_type;
     std::size_t line{};
     bool initial_events_end{};
@@ -73,6 +73,12 @@ struct Draft {
     std::vector<Prefix> pod_cidr{}; ///< spec.podCIDR, none or one
 
     Status status{};
+
+    Kinds touched{no_kind}; ///< a field that is of some kinds only was read: of these
+
+    /// Empties it for the next object, but keeps its memory. What belongs to kinds that were not
+    /// touched is empty already.
+    void reset();
 };
 
 /// Turns a draft into an object, or into the reason why not. The draft is used up.

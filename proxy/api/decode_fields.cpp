@@ -74,6 +74,9 @@ Verdict take_address(Draft::Endpoint& draft, Text text) {
     return taken;
 }
 
+/// The table of an array of fields.
+template <const auto& All> constexpr Fields table{All};
+
 constexpr Field text(Text key, Kinds kinds, Verdict (*take)(Draft&, Text)) {
     return {.key = key, .shape = Shape::text, .kinds = kinds, .text = take};
 }
@@ -83,20 +86,20 @@ constexpr Field integer(Text key, Kinds kinds, Verdict (*take)(Draft&, std::int6
 constexpr Field boolean(Text key, Kinds kinds, void (*take)(Draft&, bool)) {
     return {.key = key, .shape = Shape::boolean, .kinds = kinds, .boolean = take};
 }
-constexpr Field object(Text key, Kinds kinds, std::span<const Field> inside) {
-    return {.key = key, .shape = Shape::object, .kinds = kinds, .inside = inside};
+constexpr Field object(Text key, Kinds kinds, const Fields& inside) {
+    return {.key = key, .shape = Shape::object, .kinds = kinds, .inside = &inside};
 }
 constexpr Field texts(Text key, Kinds kinds, void (*begin)(Draft&), Verdict (*take)(Draft&, Text)) {
     return {.key = key, .shape = Shape::texts, .kinds = kinds, .text = take, .begin = begin};
 }
 constexpr Field objects(Text key, Kinds kinds, void (*begin)(Draft&), void (*next)(Draft&),
-                        std::span<const Field> inside) {
+                        const Fields& inside) {
     return {.key = key,
             .shape = Shape::objects,
             .kinds = kinds,
             .begin = begin,
             .next = next,
-            .inside = inside};
+            .inside = &inside};
 }
 
 /// A string that is only kept.
@@ -123,8 +126,7 @@ template <auto Member> constexpr Field kept_list(Text key, Kinds kinds) {
         });
 }
 /// A list of objects, each an element of a vector.
-template <auto Member>
-constexpr Field elements(Text key, Kinds kinds, std::span<const Field> inside) {
+template <auto Member> constexpr Field elements(Text key, Kinds kinds, const Fields& inside) {
     return objects(
         key, kinds, [](Draft& draft) { (draft.*Member).clear(); },
         [](Draft& draft) { (draft.*Member).emplace_back(); }, inside);
@@ -165,12 +167,12 @@ constexpr std::array annotation_fields{
 };
 
 constexpr std::array metadata_fields{
-    kept_in<&Draft::name, &model::ObjectName::name>("name", of_all),
-    kept_in<&Draft::name, &model::ObjectName::space>("namespace", of_all),
+    kept<&Draft::name>("name", of_all),
+    kept<&Draft::space>("namespace", of_all),
     kept<&Draft::resource_version>("resourceVersion", of_all),
     kept<&Draft::continue_token>("continue", of_all),
-    object("labels", of_all, label_fields),
-    object("annotations", of_all, annotation_fields),
+    object("labels", of_all, table<label_fields>),
+    object("annotations", of_all, table<annotation_fields>),
     text("creationTimestamp", of_service,
          [](Draft& draft, Text value) {
              const auto time = parse_time(value);
@@ -220,7 +222,7 @@ constexpr std::array client_ip_fields{
                 return taken;
             }),
 };
-constexpr std::array affinity_fields{object("clientIP", of_service, client_ip_fields)};
+constexpr std::array affinity_fields{object("clientIP", of_service, table<client_ip_fields>)};
 
 constexpr std::array taint_fields{
     text("key", of_node,
@@ -235,9 +237,9 @@ constexpr std::array spec_fields{
     kept<&Draft::cluster_ip>("clusterIP", of_service),
     kept_list<&Draft::cluster_ips>("clusterIPs", of_service),
     kept_list<&Draft::ip_families>("ipFamilies", of_service),
-    elements<&Draft::service_ports>("ports", of_service, service_port_fields),
+    elements<&Draft::service_ports>("ports", of_service, table<service_port_fields>),
     kept<&Draft::session_affinity>("sessionAffinity", of_service),
-    object("sessionAffinityConfig", of_service, affinity_fields),
+    object("sessionAffinityConfig", of_service, table<affinity_fields>),
     kept<&Draft::external_policy>("externalTrafficPolicy", of_service),
     kept<&Draft::internal_policy>("internalTrafficPolicy", of_service),
     integer("healthCheckNodePort", of_service,
@@ -267,7 +269,7 @@ constexpr std::array spec_fields{
          }),
     objects(
         "taints", of_node, [](Draft& draft) { draft.node.to_be_deleted_taint = false; },
-        [](Draft&) {}, taint_fields),
+        [](Draft&) {}, table<taint_fields>),
 };
 
 // status of Service and Node
@@ -290,7 +292,7 @@ constexpr std::array ingress_fields{
          }),
 };
 constexpr std::array load_balancer_fields{
-    elements<&Draft::ingress>("ingress", of_service, ingress_fields)};
+    elements<&Draft::ingress>("ingress", of_service, table<ingress_fields>)};
 
 constexpr std::array node_address_fields{
     text("type", of_node,
@@ -306,8 +308,8 @@ constexpr std::array node_address_fields{
 };
 
 constexpr std::array status_fields{
-    object("loadBalancer", of_service, load_balancer_fields),
-    elements<&Draft::node_addresses>("addresses", of_node, node_address_fields),
+    object("loadBalancer", of_service, table<load_balancer_fields>),
+    elements<&Draft::node_addresses>("addresses", of_node, table<node_address_fields>),
 };
 
 // EndpointSlice
@@ -346,7 +348,7 @@ constexpr std::array hint_name{text("name", of_slice, [](Draft& draft, Text valu
 template <auto Hints> constexpr Field hint_list(Text key) {
     return objects(
         key, of_slice, [](Draft& draft) { (draft.endpoints.back().*Hints).clear(); }, [](Draft&) {},
-        hint_name<Hints>);
+        table<hint_name<Hints>>);
 }
 constexpr std::array hint_fields{hint_list<&Draft::Endpoint::zone_hints>("forZones"),
                                  hint_list<&Draft::Endpoint::node_hints>("forNodes")};
@@ -358,13 +360,13 @@ constexpr std::array endpoint_fields{
             draft.endpoints.back().any_address = draft.endpoints.back().good_address = false;
         },
         [](Draft& draft, Text value) { return take_address(draft.endpoints.back(), value); }),
-    object("conditions", of_slice, condition_fields),
+    object("conditions", of_slice, table<condition_fields>),
     text("nodeName", of_slice,
          [](Draft& draft, Text value) {
              draft.endpoints.back().endpoint.node = Symbol{value};
              return taken;
          }),
-    object("hints", of_slice, hint_fields),
+    object("hints", of_slice, table<hint_fields>),
 };
 
 // The whole object
@@ -376,12 +378,12 @@ constexpr std::array whole_fields{
     kept<&Draft::event_type>("type", no_kind),
     kept<&Draft::kind>("kind", of_all),
     kept<&Draft::api_version>("apiVersion", of_all),
-    object("metadata", of_all, metadata_fields),
-    object("spec", static_cast<Kinds>(of_service | of_node), spec_fields),
-    object("status", static_cast<Kinds>(of_service | of_node), status_fields),
+    object("metadata", of_all, table<metadata_fields>),
+    object("spec", static_cast<Kinds>(of_service | of_node), table<spec_fields>),
+    object("status", static_cast<Kinds>(of_service | of_node), table<status_fields>),
     kept<&Draft::address_type>("addressType", of_slice),
-    elements<&Draft::slice_ports>("ports", of_slice, slice_port_fields),
-    elements<&Draft::endpoints>("endpoints", of_slice, endpoint_fields),
+    elements<&Draft::slice_ports>("ports", of_slice, table<slice_port_fields>),
+    elements<&Draft::endpoints>("endpoints", of_slice, table<endpoint_fields>),
     integer("code", of_status,
             [](Draft& draft, std::int64_t value) {
                 draft.status.code = value;
@@ -394,7 +396,7 @@ constexpr std::size_t only_outermost = 3;
 
 } // namespace
 
-const std::span<const Field> root_fields{whole_fields};
-const std::span<const Field> object_fields{std::span{whole_fields}.subspan(only_outermost)};
+constexpr Fields root_fields{whole_fields};
+constexpr Fields object_fields{std::span{whole_fields}.subspan(only_outermost)};
 
 } // namespace ipvsproxy::api

@@ -1,6 +1,7 @@
 // The fields that are read, as tables: which key, of what type, taken how.
 #pragma once
 
+#include <array>
 #include <span>
 
 #include "proxy/api/decode_draft.h"
@@ -24,6 +25,8 @@ struct Verdict {
     const char* reason{};
 };
 
+class Fields;
+
 /// One key of an object.
 struct Field {
     std::string_view key;
@@ -32,14 +35,57 @@ struct Field {
     Verdict (*text)(Draft&, std::string_view){}; ///< text, and each of texts
     Verdict (*integer)(Draft&, std::int64_t){};
     void (*boolean)(Draft&, bool){};
-    void (*begin)(Draft&){};         ///< a list begins: what an earlier one gave goes
-    void (*next)(Draft&){};          ///< objects: a new element
-    std::span<const Field> inside{}; ///< object, objects
+    void (*begin)(Draft&){}; ///< a list begins: what an earlier one gave goes
+    void (*next)(Draft&){};  ///< objects: a new element
+    const Fields* inside{};  ///< object, objects
 };
 
-/// Of an object in `items` or in a watch event. At most 64 in each table: a bit marks each seen.
-extern const std::span<const Field> object_fields;
+/// The keys of one object that are read, at most 64. Most keys of an object are not: a key is
+/// compared with one of them at most, the one that shares its length and three of its letters.
+class Fields {
+public:
+    /// Does not compile where two keys cannot be told apart so.
+    explicit constexpr Fields(std::span<const Field> all) : all_{all} {
+        for (int tries = 0; !arrange(); factor_ += 2)
+            if (++tries == 10'000) throw "no factor keeps these keys apart";
+    }
+    /// Nothing when the key is not read.
+    const Field* find(std::string_view key) const noexcept {
+        if (key.empty()) return nullptr;
+        const auto number = slots_[slot(key)]; // NOLINT(cppcoreguidelines-pro-bounds*): of 6 bits
+        if (number == 0 || all_[number - 1U].key != key) return nullptr;
+        return &all_[number - 1U];
+    }
+    /// Of a field that was found: its number, from 0.
+    std::size_t number(const Field& field) const noexcept {
+        return static_cast<std::size_t>(&field - all_.data());
+    }
+
+private:
+    static constexpr std::uint32_t letter(char c) { return static_cast<unsigned char>(c); }
+    constexpr std::size_t slot(std::string_view key) const noexcept {
+        const auto mixed = static_cast<std::uint32_t>(key.size()) + (letter(key.front()) << 8U) +
+                           (letter(key[(key.size() - 1) / 2]) << 16U) + (letter(key.back()) << 24U);
+        return (mixed * factor_) >> 26U; // 6 bits
+    }
+    constexpr bool arrange() {
+        slots_ = {};
+        for (std::size_t i = 0; i < all_.size(); ++i) {
+            auto& place = slots_.at(slot(all_[i].key));
+            if (place != 0) return false;
+            place = static_cast<std::uint8_t>(i + 1);
+        }
+        return true;
+    }
+
+    std::span<const Field> all_;
+    std::uint32_t factor_{0x9e3779b1};     ///< odd; the golden ratio, to begin with
+    std::array<std::uint8_t, 64> slots_{}; ///< number of the field, from 1; 0: none
+};
+
+/// Of an object in `items` or in a watch event.
+extern const Fields object_fields;
 /// Of the outermost object: an object, a list or a watch event.
-extern const std::span<const Field> root_fields;
+extern const Fields root_fields;
 
 } // namespace ipvsproxy::api

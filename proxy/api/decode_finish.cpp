@@ -100,9 +100,9 @@ void finish_addresses(Draft& draft, Notes& notes) {
         if (ingress.ip && ingress.vip) service.ingress_vips.push_back(*ingress.ip);
 }
 
-Result<Object> finish_service(Draft& draft, Notes& notes) {
+Result<Object> finish_service(Draft& draft, const model::ObjectName& name, Notes& notes) {
     auto& service = draft.service;
-    service.name = std::move(draft.name);
+    service.name = name;
     using Type = model::ServiceType;
     service.type = choose<Type>(draft.type, "spec.type", notes,
                                 {{"ClusterIP", Type::cluster_ip},
@@ -158,22 +158,22 @@ void finish_endpoints(Draft& draft, Notes& notes, model::EndpointSlice& slice) {
     }
 }
 
-Result<Object> finish_slice(Draft& draft, Origin origin, Notes& notes,
-                            const std::string& api_version) {
-    if (draft.headless_label) return Object{OtherObject{api_version}};
+Result<Object> finish_slice(Draft& draft, const model::ObjectName& name, Origin origin,
+                            Notes& notes, std::string_view api_version) {
+    if (draft.headless_label) return Object{OtherObject{std::string{api_version}}};
     if (draft.slice_service.empty()) {
         notes.warn("metadata.labels", "no label kubernetes.io/service-name, slice passed over");
-        return Object{OtherObject{api_version}};
+        return Object{OtherObject{std::string{api_version}}};
     }
     if (draft.address_type.empty()) return notes.refuse("addressType", "required");
     if (draft.address_type != "IPv4" && draft.address_type != "IPv6") {
         notes.warn("addressType",
                    draft.address_type.substr(0, 64) + " is not proxied, slice passed over");
-        return Object{OtherObject{api_version}};
+        return Object{OtherObject{std::string{api_version}}};
     }
     model::EndpointSlice slice;
-    slice.service = {draft.name.space, std::move(draft.slice_service)};
-    slice.name = std::move(draft.name);
+    slice.name = name;
+    slice.service = {name.space, draft.slice_service};
     slice.family = draft.address_type == "IPv4" ? Family::v4 : Family::v6;
     slice.triggered = draft.triggered;
     finish_ports(draft, origin, notes, slice);
@@ -183,7 +183,7 @@ Result<Object> finish_slice(Draft& draft, Origin origin, Notes& notes,
 
 Result<Object> finish_node(Draft& draft, Notes& notes) {
     auto& node = draft.node;
-    node.name = std::move(draft.name.name);
+    node.name = draft.name;
     for (std::size_t i = 0; i < draft.node_addresses.size(); ++i) {
         const auto& [type, text] = draft.node_addresses[i];
         if (type != "InternalIP" && type != "ExternalIP") continue;
@@ -225,20 +225,20 @@ std::optional<Problem> unnamed(const Draft& draft, const Decoded& out, std::stri
     if (out.kind.empty()) return notes.refuse("kind", "required");
     if (version.empty()) return notes.refuse("apiVersion", "required");
     const bool named = (kind & (of_service | of_slice | of_node)) != 0;
-    if (named && out.name.name.empty()) return notes.refuse("metadata.name", "required");
+    if (named && draft.name.empty()) return notes.refuse("metadata.name", "required");
     constexpr auto reason = "has a blank, a slash or a control character";
-    if (named && !is_plain(out.name.name)) return notes.refuse("metadata.name", reason);
-    if (named && !is_plain(out.name.space)) return notes.refuse("metadata.namespace", reason);
+    if (named && !is_plain(draft.name)) return notes.refuse("metadata.name", reason);
+    if (named && !is_plain(draft.space)) return notes.refuse("metadata.namespace", reason);
     return std::nullopt;
 }
 
-Result<Object> finish_kind(Draft& draft, Origin origin, Kinds kind, Notes& notes,
-                           const std::string& version) {
+Result<Object> finish_kind(Draft& draft, const model::ObjectName& name, Origin origin, Kinds kind,
+                           Notes& notes, std::string_view version) {
     switch (kind) {
     case of_service:
-        return finish_service(draft, notes);
+        return finish_service(draft, name, notes);
     case of_slice:
-        return finish_slice(draft, origin, notes, version);
+        return finish_slice(draft, name, origin, notes, version);
     case of_node:
         return finish_node(draft, notes);
     case of_status:
@@ -247,7 +247,7 @@ Result<Object> finish_kind(Draft& draft, Origin origin, Kinds kind, Notes& notes
     case of_all:
         break;
     }
-    return Object{OtherObject{version}};
+    return Object{OtherObject{std::string{version}}};
 }
 
 } // namespace
@@ -255,7 +255,42 @@ Result<Object> finish_kind(Draft& draft, Origin origin, Kinds kind, Notes& notes
 std::string Decoded::label() const {
     std::string shown = kind.empty() ? "object" : kind;
     if (name.name.empty()) return shown;
-    return shown + ' ' + (name.space.empty() ? name.name : name.text());
+    return shown + ' ' + (name.space.empty() ? name.name.text() : name.text());
+}
+
+void Draft::reset() {
+    for (auto* text :
+         {&api_version, &kind, &space, &name, &resource_version, &continue_token, &event_type})
+        text->clear();
+    line = findings_left_out = 0;
+    initial_events_end = false;
+    findings.clear();
+    if ((touched & of_service) != 0) {
+        service = {};
+        for (auto* text :
+             {&type, &cluster_ip, &session_affinity, &external_policy, &internal_policy})
+            text->clear();
+        cluster_ips.clear();
+        ip_families.clear();
+        service_ports.clear();
+        ingress.clear();
+        affinity_seconds.reset();
+    }
+    if ((touched & of_slice) != 0) {
+        slice_service.clear();
+        address_type.clear();
+        headless_label = false;
+        triggered.reset();
+        slice_ports.clear();
+        endpoints.clear();
+    }
+    if ((touched & of_node) != 0) {
+        node = {};
+        node_addresses.clear();
+        pod_cidr.clear();
+    }
+    if ((touched & of_status) != 0) status = {};
+    touched = no_kind;
 }
 
 Decoded finish(Draft&& draft, Origin origin, std::string_view list_kind,
@@ -265,12 +300,12 @@ Decoded finish(Draft&& draft, Origin origin, std::string_view list_kind,
         draft.kind = list_kind.substr(0, list_kind.size() - list_suffix.size());
         if (draft.api_version.empty()) draft.api_version = list_version;
     }
-    const std::string version = std::move(draft.api_version);
+    const std::string_view version = draft.api_version;
     const Kinds kind = kind_of(draft.kind, version);
-    if (draft.name.space.empty() && (draft.kind == "Service" || draft.kind == "EndpointSlice"))
-        draft.name.space = "default"; // the namespace of manifests that name none
+    if (draft.space.empty() && (draft.kind == "Service" || draft.kind == "EndpointSlice"))
+        draft.space = "default"; // the namespace of manifests that name none
     Decoded out{.kind = std::move(draft.kind),
-                .name = draft.name,
+                .name = {std::string_view{draft.space}, draft.name},
                 .resource_version = std::move(draft.resource_version),
                 .initial_events_end = draft.initial_events_end,
                 .line = draft.line};
@@ -282,7 +317,7 @@ Decoded finish(Draft&& draft, Origin origin, std::string_view list_kind,
     for (auto& [kinds, refuses, problem] : draft.findings)
         if (!refuses && (kinds & kind) != 0)
             notes.warn(std::move(problem.path), std::move(problem.reason), problem.line);
-    out.object = finish_kind(draft, origin, kind, notes, version);
+    out.object = finish_kind(draft, out.name, origin, kind, notes, version);
     notes.close();
     return out;
 }

@@ -59,7 +59,7 @@ void Walk::begin_object() {
     }
     if (levels_.empty()) {
         begin_draft(false);
-        return enter({.fields = root_fields});
+        return enter({.fields = &root_fields});
     }
     const Field* field = expected();
     const bool element = levels_.back().list != nullptr;
@@ -67,7 +67,7 @@ void Walk::begin_object() {
         skip_ = 1;
     } else if (field->shape == Shape::event_object || (element && field->shape == Shape::items)) {
         begin_draft(true);
-        enter({.fields = object_fields});
+        enter({.fields = &object_fields});
     } else if (field->shape == Shape::object || (element && field->shape == Shape::objects)) {
         if (element) field->next(in_item_ ? item_ : root_);
         enter({.fields = field->inside});
@@ -119,15 +119,14 @@ void Walk::key(std::string_view key) {
         if (draft.line == 0) draft.line = position_.line();
     }
     auto& level = levels_.back();
-    const auto found = std::ranges::find(level.fields, key, &Field::key);
-    if (found == level.fields.end()) {
-        level.current = nullptr;
-        return;
-    }
-    level.current = &*found;
-    const auto bit = std::uint64_t{1} << (found - level.fields.begin());
+    const auto* found = level.current = level.fields->find(key);
+    if (found == nullptr) return;
+    const auto bit = std::uint64_t{1} << level.fields->number(*found);
     if ((level.seen & bit) != 0) note(found->kinds, false, "given twice, the last one counts");
     level.seen |= bit;
+    if (found->kinds == of_all) return; // metadata and the like: always emptied
+    auto& draft = in_item_ ? item_ : root_;
+    draft.touched = static_cast<Kinds>(draft.touched | found->kinds);
 }
 
 void Walk::text(std::string_view value) {
@@ -206,8 +205,7 @@ void Walk::enter(Level level) {
 void Walk::begin_draft(bool item) {
     in_item_ = item;
     base_ = levels_.size();
-    auto& draft = item ? item_ : root_;
-    draft = {};
+    (item ? item_ : root_).reset();
     if (item) return;
     any_items_ = false;
     waiting_.clear();

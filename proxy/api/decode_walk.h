@@ -41,8 +41,8 @@ public:
 
 private:
     struct Level {
-        std::span<const Field> fields{}; ///< of an object
-        const Field* list{};             ///< of a list; its elements are the values
+        const Fields* fields{}; ///< of an object
+        const Field* list{};    ///< of a list; its elements are the values
         const Field* current{}; ///< of an object: the field whose value comes next, if read
         std::size_t index{};    ///< of a list: elements so far
         std::uint64_t seen{};   ///< of an object: the fields that came

@@ -75,7 +75,7 @@ bool Replica::drop(const model::ObjectName& name) {
     case Kind::slice:
         return store_.remove_slice(name);
     case Kind::node:
-        return store_.remove_node(name.name);
+        return store_.remove_node(name.name.text());
     case Kind::none:
         break;
     }

@@ -20,7 +20,7 @@ std::string Key::text() const {
     case Kind::slice:
         return "EndpointSlice " + name.text();
     case Kind::node:
-        return "Node " + name.name;
+        return "Node " + name.name.text();
     }
     return {}; // not reached: the switch names every kind
 }
@@ -33,7 +33,7 @@ Key key_of(const Given& object) {
                                      return Key{Key::Kind::slice, one.name};
                                  },
                                  [](const model::Node& one) {
-                                     return Key{Key::Kind::node, {.space = {}, .name = one.name}};
+                                     return Key{Key::Kind::node, {{}, one.name}};
                                  }},
                       object);
 }
@@ -46,8 +46,10 @@ void Layers::replace(const std::string& file, std::map<Key, Given> objects,
         if (goes) take_back(file, *key);
         return goes;
     });
-    for (auto& [key, object] : objects)
-        give(*entry, key, std::move(object));
+    while (!objects.empty()) { // each goes from here as it comes there
+        auto one = objects.extract(objects.begin());
+        give(*entry, one.key(), std::move(one.mapped()));
+    }
     if (entry->second.empty()) given_.erase(entry);
 }
 
@@ -61,38 +63,62 @@ std::set<Key> Layers::given_by(const std::string& file) const {
 
 std::map<Key, std::vector<std::string>> Layers::contested() const {
     std::map<Key, std::vector<std::string>> out;
-    for (const auto& key : contested_)
-        for (const auto& layer : givers_.at(key))
-            out[key].push_back(*layer.file);
+    for (const auto& key : contested_) {
+        const auto& givers = givers_.at(key);
+        auto& files = out[key];
+        for (const auto& layer : *givers.hidden)
+            files.push_back(*layer.file);
+        files.push_back(*givers.last);
+    }
     return out;
 }
 
-void Layers::give(std::map<std::string, Gifts>::value_type& file, const Key& key, Given object) {
-    const auto entry = givers_.try_emplace(key).first;
+void Layers::give(std::map<std::string, Gifts>::value_type& file, const Key& key, Given&& object) {
+    const auto entry = givers_.try_emplace(givers_.end(), key); // files are mostly ordered
     auto& givers = entry->second;
-    auto mine = std::ranges::lower_bound(givers, file.first, {}, name_of);
-    if (mine == givers.end() || *mine->file != file.first) {
-        file.second.push_back(&entry->first);
-        if (!givers.empty() && mine == givers.end()) // the one that counted until now
-            givers.back().object = std::make_unique<Given>(held(key));
-        mine = givers.insert(mine, Layer{&file.first, nullptr});
-        if (givers.size() > 1) contested_.insert(key);
+    const auto* const counted = givers.last;
+    if (counted != nullptr && *counted == file.first) return put(std::move(object));
+    auto& hidden = givers.hidden;
+    if (counted != nullptr && hidden == nullptr) hidden = std::make_unique<std::vector<Layer>>();
+    if (counted != nullptr && file.first < *counted) {
+        const auto mine = std::ranges::lower_bound(*hidden, file.first, {}, name_of);
+        if (mine != hidden->end() && *mine->file == file.first) {
+            mine->object = std::move(object);
+            return;
+        }
+        hidden->insert(mine, Layer{&file.first, std::move(object)});
+    } else {
+        if (counted != nullptr) hidden->push_back({counted, held(key)});
+        givers.last = &file.first;
+        put(std::move(object));
     }
-    if (std::next(mine) == givers.end()) put(std::move(object));
-    else mine->object = std::make_unique<Given>(std::move(object));
+    file.second.push_back(&entry->first);
+    if (counted != nullptr) contested_.insert(key);
 }
 
 /// @param key may be the one in givers_.
 void Layers::take_back(const std::string& file, const Key& key) {
     const auto found = givers_.find(key);
-    auto& givers = found->second;
-    const bool counted = *givers.back().file == file;
-    givers.erase(std::ranges::lower_bound(givers, file, {}, name_of));
-    if (givers.size() < 2) contested_.erase(key);
-    if (!givers.empty()) {
-        if (counted) put(std::move(*std::exchange(givers.back().object, nullptr)));
+    auto& [last, hidden] = found->second;
+    if (hidden == nullptr) { // it was given by this file alone
+        withdraw(key);
+        givers_.erase(found);
         return;
     }
+    if (*last == file) {
+        last = hidden->back().file;
+        put(std::move(hidden->back().object));
+        hidden->pop_back();
+    } else {
+        hidden->erase(std::ranges::lower_bound(*hidden, file, {}, name_of));
+    }
+    if (!hidden->empty()) return;
+    hidden.reset();
+    contested_.erase(key);
+}
+
+/// Nobody gives it any more.
+void Layers::withdraw(const Key& key) {
     switch (key.kind) {
     case Key::Kind::service:
         store_.remove_service(key.name);
@@ -101,10 +127,9 @@ void Layers::take_back(const std::string& file, const Key& key) {
         store_.remove_slice(key.name);
         break;
     case Key::Kind::node:
-        store_.remove_node(key.name.name);
+        store_.remove_node(key.name.name.text());
         break;
     }
-    givers_.erase(found);
 }
 
 /// What the store holds of an object that was put there by us.
@@ -113,16 +138,15 @@ Given Layers::held(const Key& key) const {
     case Key::Kind::service:
         return *store_.service(key.name);
     case Key::Kind::node:
-        return *store_.node(key.name.name);
+        return *store_.node(key.name.name.text());
     case Key::Kind::slice:
         break;
     }
     return *store_.slice(key.name);
 }
 
-void Layers::put(Given object) {
-    std::visit([this](auto&& one) { store_.put(std::forward<decltype(one)>(one)); },
-               std::move(object));
+void Layers::put(Given&& object) {
+    std::visit([this](auto& one) { store_.put(std::move(one)); }, object);
 }
 
 } // namespace ipvsproxy::files

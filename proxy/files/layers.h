@@ -40,16 +40,22 @@ public:
 
 private:
     struct Layer {
-        const std::string* file{};     ///< a key of given_
-        std::unique_ptr<Given> object; ///< nothing for the one that counts: the store has it
+        const std::string* file{}; ///< a key of given_
+        Given object;
     };
-    using Givers = std::vector<Layer>; ///< ordered by file name; mostly one
+    /// Of one object; mostly one file.
+    struct Givers {
+        /// The one that counts, a key of given_. The store has what it gives.
+        const std::string* last{};
+        std::unique_ptr<std::vector<Layer>> hidden{}; ///< the others in order; nothing: none
+    };
     using Gifts = std::vector<const Key*>;
 
-    void give(std::map<std::string, Gifts>::value_type& file, const Key& key, Given object);
+    void give(std::map<std::string, Gifts>::value_type& file, const Key& key, Given&& object);
     void take_back(const std::string& file, const Key& key);
+    void withdraw(const Key& key);
     Given held(const Key& key) const;
-    void put(Given object);
+    void put(Given&& object);
 
     model::Store& store_;
     std::map<Key, Givers> givers_{};

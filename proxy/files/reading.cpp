@@ -1,18 +1,29 @@
 #include "proxy/files/reading.h"
 
+#include <optional>
+#include <utility>
+
 #include "proxy/api/decode.h"
 
 namespace ipvsproxy::files {
 namespace {
 
-bool is_json(const std::string& file, std::string_view text) {
+/// By the file's name. Nothing when it does not say.
+std::optional<bool> is_json(const std::string& file) {
     if (file.ends_with(".json")) return true;
     if (file.ends_with(".yaml") || file.ends_with(".yml")) return false;
+    return std::nullopt;
+}
+
+/// By how the text begins. Nothing when there is too little of it yet.
+std::optional<bool> begins_as_json(std::string_view text) {
     constexpr std::string_view blanks = " \t\r\n";
     const auto brace = text.find_first_not_of(blanks);
-    if (brace == std::string_view::npos || text[brace] != '{') return false;
+    if (brace == std::string_view::npos) return std::nullopt;
+    if (text[brace] != '{') return false;
     const auto next = text.find_first_not_of(blanks, brace + 1);
-    return next != std::string_view::npos && (text[next] == '"' || text[next] == '}');
+    if (next == std::string_view::npos) return std::nullopt;
+    return text[next] == '"' || text[next] == '}';
 }
 
 /// `web.yaml:17: Service default/web: spec.ports[0].port: port outside 1..65535`
@@ -21,69 +32,106 @@ std::string placed(const std::string& file, std::size_t line, const std::string&
     return at + ": " + text;
 }
 
-class Reader {
+/// Collects what the decoders hand out.
+class Objects {
 public:
-    explicit Reader(const std::string& file) : file_{file} {}
-
-    void take(api::Decoded&& one) {
-        for (const auto& warning : one.warnings)
-            say(Severity::warning, one, warning);
-        if (one.object.has_error()) return refuse(one);
-        std::visit(
-            [&]<class T>(T&& object) {
-                if constexpr (std::is_constructible_v<Given, T>) give(one, std::forward<T>(object));
-                else pass_over(one, object);
-            },
-            std::move(*one.object));
-    }
-    void broken(const api::Problem& problem) {
-        reading_.broken = true;
-        reading_.messages.push_back({Severity::error, placed(file_, problem.line, problem.text())});
-    }
+    explicit Objects(const std::string& file) : file_{file} {}
+    void take(api::Decoded&& one);
+    /// The text as a whole cannot be read.
+    void broken(const std::optional<api::Problem>& problem);
     Reading& reading() { return reading_; }
 
 private:
-    void say(Severity severity, const api::Decoded& one, const api::Problem& problem) {
-        const auto line = problem.line == 0 ? one.line : problem.line;
-        reading_.messages.push_back(
-            {severity, placed(file_, line, one.label() + ": " + problem.text())});
-    }
-    void refuse(const api::Decoded& one) {
-        say(Severity::error, one, one.object.error());
-        if (one.name.name.empty()) reading_.anonymous = true;
-        else if (one.kind == "Service") reading_.refused.insert({Key::Kind::service, one.name});
-        else if (one.kind == "EndpointSlice") reading_.refused.insert({Key::Kind::slice, one.name});
-        else if (one.kind == "Node")
-            reading_.refused.insert({Key::Kind::node, {.space = {}, .name = one.name.name}});
-    }
-    void give(const api::Decoded& one, Given object) {
-        auto key = key_of(object);
-        if (reading_.objects.contains(key))
-            say(Severity::warning, one, {{}, "given twice in this file, the last one counts", {}});
-        reading_.objects.insert_or_assign(std::move(key), std::move(object));
-    }
-    void pass_over(const api::Decoded&, const api::Status&) {
-        reading_.passed_over.insert("v1 Status");
-    }
-    void pass_over(const api::Decoded& one, const api::OtherObject& other) {
-        // A slice that is none of a proxy's business has said so in a warning, or by its label.
-        if (one.kind == "EndpointSlice" && other.api_version == "discovery.k8s.io/v1") return;
-        reading_.passed_over.insert(other.api_version + ' ' + one.kind);
-    }
+    void say(Severity severity, const api::Decoded& one, const api::Problem& problem);
+    void refuse(const api::Decoded& one);
+    void give(const api::Decoded& one, Given&& object);
+    void pass_over(const api::Decoded& one, const api::OtherObject& other);
 
-    const std::string& file_;
+    std::string file_;
     Reading reading_{};
 };
 
+void Objects::take(api::Decoded&& one) {
+    for (const auto& warning : one.warnings)
+        say(Severity::warning, one, warning);
+    if (one.object.has_error()) return refuse(one);
+    auto& object = *one.object;
+    if (auto* service = std::get_if<model::Service>(&object)) give(one, std::move(*service));
+    else if (auto* slice = std::get_if<model::EndpointSlice>(&object)) give(one, std::move(*slice));
+    else if (auto* node = std::get_if<model::Node>(&object)) give(one, std::move(*node));
+    else if (const auto* other = std::get_if<api::OtherObject>(&object)) pass_over(one, *other);
+    else reading_.passed_over.insert("v1 Status");
+}
+
+void Objects::say(Severity severity, const api::Decoded& one, const api::Problem& problem) {
+    const auto line = problem.line == 0 ? one.line : problem.line;
+    reading_.messages.push_back(
+        {severity, placed(file_, line, one.label() + ": " + problem.text())});
+}
+
+void Objects::refuse(const api::Decoded& one) {
+    say(Severity::error, one, one.object.error());
+    if (one.name.name.empty()) reading_.anonymous = true;
+    else if (one.kind == "Service") reading_.refused.insert({Key::Kind::service, one.name});
+    else if (one.kind == "EndpointSlice") reading_.refused.insert({Key::Kind::slice, one.name});
+    else if (one.kind == "Node") reading_.refused.insert({Key::Kind::node, {{}, one.name.name}});
+}
+
+void Objects::give(const api::Decoded& one, Given&& object) {
+    auto& objects = reading_.objects;
+    const auto before = objects.size();
+    const auto at = objects.try_emplace(objects.end(), key_of(object), std::move(object));
+    if (objects.size() != before) return; // else nothing was moved
+    say(Severity::warning, one, {{}, "given twice in this file, the last one counts", {}});
+    at->second = std::move(object);
+}
+
+void Objects::pass_over(const api::Decoded& one, const api::OtherObject& other) {
+    // A slice that is none of a proxy's business has said so in a warning, or by its label.
+    if (one.kind == "EndpointSlice" && other.api_version == "discovery.k8s.io/v1") return;
+    reading_.passed_over.insert(other.api_version + ' ' + one.kind);
+}
+
+void Objects::broken(const std::optional<api::Problem>& problem) {
+    if (!problem) return;
+    reading_.broken = true;
+    reading_.messages.push_back({Severity::error, placed(file_, problem->line, problem->text())});
+}
+
 } // namespace
 
-Reading read_manifest(const std::string& file, std::string_view text) {
-    Reader reader{file};
-    const auto decode = is_json(file, text) ? api::decode_json : api::decode_yaml;
-    const auto problem = decode(
-        text, [&](api::Decoded&& one) { reader.take(std::move(one)); }, api::Origin::manifest);
-    if (problem) reader.broken(*problem);
-    return std::move(reader.reading());
+struct ManifestReader::Parts {
+    explicit Parts(const std::string& file) : objects{file}, json{is_json(file)} {}
+
+    Objects objects;
+    std::optional<bool> json; ///< nothing: not known yet
+    std::string text{};       ///< of YAML, or as long as the language is not known
+    api::Receiver receiver{[this](api::Decoded&& one) { objects.take(std::move(one)); }};
+    api::JsonDecoder decoder{receiver, api::Origin::manifest};
+};
+
+ManifestReader::ManifestReader(const std::string& file) : parts_{std::make_unique<Parts>(file)} {}
+ManifestReader::~ManifestReader() = default;
+
+void ManifestReader::feed(std::string_view piece) {
+    auto& parts = *parts_;
+    if (parts.json == true) {
+        if (!parts.objects.reading().broken) parts.objects.broken(parts.decoder.feed(piece));
+        return;
+    }
+    parts.text += piece;
+    if (parts.json) return; // YAML: read as a whole
+    parts.json = begins_as_json(parts.text);
+    if (parts.json == true) feed(std::exchange(parts.text, {}));
+}
+
+Reading ManifestReader::finish() {
+    auto& parts = *parts_;
+    auto& reading = parts.objects.reading();
+    if (parts.json != true)
+        parts.objects.broken(api::decode_yaml(parts.text, parts.receiver, api::Origin::manifest));
+    else if (!reading.broken) parts.objects.broken(parts.decoder.finish());
+    return std::move(reading);
 }
 
 } // namespace ipvsproxy::files

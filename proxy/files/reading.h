@@ -1,6 +1,7 @@
 // One manifest file's bytes to the objects it gives and what there is to say about them.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,8 +29,24 @@ struct Reading {
     std::vector<Message> messages{};     ///< in the order of the file
 };
 
-/// @param file names the file in messages, and says by its end which language it is in; where it
-/// does not (standard input), a text that begins with an object in JSON is JSON.
-Reading read_manifest(const std::string& file, std::string_view text);
+/// Reads one manifest, in pieces of any size. JSON is decoded as it comes and not kept; of YAML the
+/// text is.
+class ManifestReader {
+public:
+    /// @param file names the file in messages, and says by its end which language it is in; where
+    /// it does not (standard input), a text that begins with an object in JSON is JSON.
+    explicit ManifestReader(const std::string& file);
+    ~ManifestReader();
+    ManifestReader(const ManifestReader&) = delete;
+    ManifestReader& operator=(const ManifestReader&) = delete;
+
+    void feed(std::string_view piece);
+    /// At the end of the text. The reader is used up.
+    Reading finish();
+
+private:
+    struct Parts;
+    std::unique_ptr<Parts> parts_;
+};
 
 } // namespace ipvsproxy::files

@@ -38,21 +38,41 @@ private:
     int fd_;
 };
 
-/// The whole of a file. @return the errno of what went wrong; EFBIG beyond the limit.
-int slurp(const std::string& path, std::string& out) {
+constexpr std::size_t piece_size = 65536;
+
+/// Hands out a file in pieces of that size; the last one is smaller.
+/// @return the errno of what went wrong; EFBIG beyond the limit.
+template <class Take> int read_pieces(const std::string& path, const Take& take) {
     const Descriptor file{path == standard_input ? STDIN_FILENO
                                                  : ::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
     if (file.get() < 0) return errno;
-    std::array<char, 65536> buffer{};
+    std::array<char, piece_size> buffer; // NOLINT(*-member-init): read(2) fills it
+    std::size_t held = 0, total = 0;
     for (;;) {
-        const auto count = ::read(file.get(), buffer.data(), buffer.size());
+        const auto count = ::read(file.get(), buffer.data() + held, buffer.size() - held);
         if (count < 0 && errno == EINTR) continue;
         if (count < 0) return errno;
+        held += static_cast<std::size_t>(count);
+        total += static_cast<std::size_t>(count);
+        if (total > max_size) return EFBIG;
+        if (count > 0 && held < buffer.size()) continue;
+        if (held > 0) take(std::string_view{buffer.data(), held});
         if (count == 0) return 0;
-        out.append(buffer.data(), static_cast<std::size_t>(count));
-        if (out.size() > max_size) return EFBIG;
+        held = 0;
     }
 }
+
+/// Of a text in pieces, so that it can be told from another without keeping either.
+class Content {
+public:
+    void add(std::string_view piece) {
+        hash_ = (hash_ ^ std::hash<std::string_view>{}(piece)) * 0x9e3779b97f4a7c15U;
+    }
+    std::uint64_t hash() const noexcept { return hash_; }
+
+private:
+    std::uint64_t hash_{};
+};
 
 std::int64_t nanoseconds(const timespec& time) {
     return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
@@ -214,13 +234,25 @@ void Source::look(const std::string& file, Look how) {
 }
 
 void Source::read(const std::string& file, const std::optional<Stamp>& stamp) {
-    std::string text;
-    if (const int error = slurp(file, text); error != 0) return cannot_read(file, error);
-    auto& known = files_[file];
-    const auto content = std::hash<std::string>{}(text);
-    const bool same = known.was_read && known.content == content && !in_error_.contains(file);
-    known = {stamp, content, true};
-    if (!same) accept(file, read_manifest(file, text));
+    const auto known = files_.find(file);
+    if (known != files_.end() && known->second.was_read && !in_error_.contains(file)) {
+        Content seen; // a second look at what is mostly the same costs no decoding
+        const int error = read_pieces(file, [&](std::string_view piece) { seen.add(piece); });
+        if (error != 0) return cannot_read(file, error);
+        if (seen.hash() == known->second.content) {
+            known->second.stamp = stamp;
+            return;
+        }
+    }
+    Content content;
+    ManifestReader reader{file};
+    const int error = read_pieces(file, [&](std::string_view piece) {
+        content.add(piece);
+        reader.feed(piece);
+    });
+    if (error != 0) return cannot_read(file, error);
+    files_.insert_or_assign(file, File{stamp, content.hash(), true});
+    accept(file, reader.finish());
 }
 
 /// What is gone gives nothing; what cannot be read gives what it gave.

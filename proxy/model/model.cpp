@@ -1,11 +1,12 @@
 #include <algorithm>
+#include <array>
 #include <functional>
 #include <mutex>
 #include <ostream>
 #include <set>
 #include <unordered_set>
 
-#include "proxy/model/objects.h"
+#include "proxy/model/symbol.h"
 
 namespace ipvsproxy::model {
 namespace {
@@ -38,11 +39,22 @@ Symbol::Symbol() noexcept : text_{&empty_text} {}
 
 Symbol::Symbol(std::string_view text) : text_{&empty_text} {
     if (text.empty()) return;
+    // Those of the last objects come again in the next one: they are found without hash and lock.
+    thread_local std::array<const std::string*, 256> recent{};
+    const auto last = static_cast<unsigned char>(text.back());
+    const auto before =
+        static_cast<unsigned char>(text[text.size() - std::min<std::size_t>(text.size(), 2)]);
+    auto& known = recent.at((text.size() * 16U + before * 10U + last) % recent.size()); // "node-17"
+    if (known == nullptr || *known != text) known = find(text);
+    text_ = known;
+}
+
+const std::string* Symbol::find(std::string_view text) {
     auto& shared = pool();
     const std::lock_guard lock{shared.mutex};
     auto found = shared.texts.find(text);
     if (found == shared.texts.end()) found = shared.texts.emplace(text).first;
-    text_ = &*found;
+    return &*found;
 }
 
 SymbolList::SymbolList() noexcept : list_{&empty_list} {}
@@ -58,9 +70,6 @@ SymbolList::SymbolList(std::vector<Symbol> symbols) : list_{&empty_list} {
 
 std::ostream& operator<<(std::ostream& out, Symbol symbol) {
     return out << symbol.text();
-}
-std::ostream& operator<<(std::ostream& out, const ObjectName& name) {
-    return out << name.text();
 }
 
 } // namespace ipvsproxy::model

@@ -3,25 +3,16 @@
 #pragma once
 
 #include <chrono>
-#include <compare>
 #include <cstdint>
-#include <iosfwd>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "netlink/ip.h"
+#include "proxy/model/object_name.h"
 #include "proxy/model/symbol.h"
 
 namespace ipvsproxy::model {
-
-/// `namespace/name` of a namespaced object.
-struct ObjectName {
-    std::string space; ///< the namespace
-    std::string name;
-    std::string text() const { return space + '/' + name; }
-    friend auto operator<=>(const ObjectName&, const ObjectName&) = default;
-};
 
 enum class ServiceType : std::uint8_t { cluster_ip, node_port, load_balancer, external_name };
 
@@ -95,7 +86,5 @@ struct Node {
     bool to_be_deleted_taint{};          ///< taint ToBeDeletedByClusterAutoscaler
     friend bool operator==(const Node&, const Node&) = default;
 };
-
-std::ostream& operator<<(std::ostream& out, const ObjectName& name);
 
 } // namespace ipvsproxy::model

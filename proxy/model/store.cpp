@@ -1,14 +1,18 @@
 #include "proxy/model/store.h"
 
+#include <functional>
 #include <utility>
 
 namespace ipvsproxy::model {
 namespace {
 
-/// Puts `value` at `key`. @return whether anything differs from what stood there.
-template <class Map, class Key, class Value> bool put_at(Map& map, const Key& key, Value value) {
-    const auto [at, added] = map.try_emplace(key);
-    if (!added && at->second == value) return false;
+/// Puts `value` at `key`. @return whether anything differs from what stood there. Manifests and
+/// lists are mostly ordered, so that the end is looked at first. `value` is used up.
+template <class Map, class Key, class Value> bool put_at(Map& map, const Key& key, Value& value) {
+    const auto before = map.size();
+    const auto at = map.try_emplace(map.end(), key, std::move(value));
+    if (map.size() != before) return true;
+    if (at->second == value) return false; // it was not moved from
     at->second = std::move(value);
     return true;
 }
@@ -23,33 +27,34 @@ const typename Map::mapped_type* held_at(const Map& map, const Key& key) {
 
 bool Store::put(Service service) {
     const ObjectName name = service.name;
-    if (!put_at(services_, name, std::move(service))) return false;
+    if (!put_at(services_, name, service)) return false;
     ++changed_.services;
-    dirty_.insert(name);
+    mark(name);
     return true;
 }
 
 bool Store::put(EndpointSlice slice) {
     const ObjectName name = slice.name;
-    const ObjectName service = slice.service;
     // A slice is found by its own name, wherever it is filed: its label may name another service
     // now.
     const auto* owner = held_at(slice_owner_, name);
-    if (owner != nullptr && **owner != service) remove_slice(name);
+    if (owner != nullptr && **owner != slice.service) remove_slice(name);
     const auto triggered = slice.triggered;
     const auto family = slice.family;
-    const auto of_service = slices_.try_emplace(service).first;
-    if (!put_at(of_service->second, name.name, std::move(slice))) return false;
+    const auto of_service = slices_.try_emplace(slices_.end(), slice.service);
+    const auto& service = of_service->first;
+    slice.service = service; // one copy of the text
+    if (!put_at(of_service->second, name.name, slice)) return false;
     ++changed_.slices;
     if (triggered) triggers_[service].push_back({family, *triggered});
     slice_owner_.try_emplace(name, &of_service->first);
-    dirty_.insert(service);
+    mark(service);
     return true;
 }
 
 bool Store::put(Node node) {
     const std::string name = node.name;
-    if (!put_at(nodes_, name, std::move(node))) return false;
+    if (!put_at(nodes_, name, node)) return false;
     node_changed_ = true;
     return true;
 }
@@ -58,7 +63,7 @@ bool Store::remove_service(const ObjectName& name) {
     const auto found = services_.find(name);
     if (found == services_.end()) return false;
     ++changed_.services;
-    dirty_.insert(found->first); // before the erase: `name` may be a reference into it
+    mark(found->first); // before the erase: `name` may be a reference into it
     services_.erase(found);
     return true;
 }
@@ -67,7 +72,7 @@ bool Store::remove_slice(const ObjectName& name) {
     const auto filed = slice_owner_.find(name);
     if (filed == slice_owner_.end()) return false;
     const auto of_service = slices_.find(*filed->second);
-    dirty_.insert(of_service->first);
+    mark(of_service->first);
     of_service->second.erase(filed->first.name);
     ++changed_.slices;
     triggers_.erase(of_service->first);
@@ -103,6 +108,14 @@ const Node* Store::node(const std::string& name) const {
 
 std::set<ObjectName> Store::take_dirty() {
     return std::exchange(dirty_, {});
+}
+
+void Store::mark(const ObjectName& service) {
+    dirty_.insert(dirty_.end(), service); // mostly in order, as above
+}
+
+std::size_t Store::NameHash::operator()(const ObjectName& name) const noexcept {
+    return std::hash<std::string_view>{}(name.name.view()); // few are alike but for the namespace
 }
 
 bool Store::take_node_changed() {

@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "proxy/model/objects.h"
@@ -17,7 +18,7 @@ namespace ipvsproxy::model {
 /// one held changes nothing, so events that are lost, doubled or re-listed cost nothing.
 class Store {
 public:
-    using Slices = std::map<std::string, EndpointSlice>; ///< of one service, by slice name
+    using Slices = std::map<SharedText, EndpointSlice>; ///< of one service, by slice name
 
     /// @return whether anything differs from what was held.
     bool put(Service service);
@@ -61,10 +62,15 @@ public:
     std::vector<Trigger> take_triggers();
 
 private:
+    struct NameHash {
+        std::size_t operator()(const ObjectName& name) const noexcept;
+    };
+    void mark(const ObjectName& service);
+
     std::map<ObjectName, Service> services_;
     std::map<ObjectName, Slices> slices_;
     /// Slice → the service it is filed under, by its key in slices_.
-    std::map<ObjectName, const ObjectName*> slice_owner_;
+    std::unordered_map<ObjectName, const ObjectName*, NameHash> slice_owner_;
     std::map<std::string, Node> nodes_;
     std::set<ObjectName> dirty_;
     bool node_changed_{};

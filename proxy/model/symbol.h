@@ -24,6 +24,7 @@ public:
     }
 
 private:
+    static const std::string* find(std::string_view text);
     const std::string* text_;
 };
 

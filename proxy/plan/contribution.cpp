@@ -239,6 +239,9 @@ private:
 };
 
 template <class T> void sort_once(std::vector<T>& values) {
+    const auto out_of_order = [](const T& one, const T& next) { return !(one < next); };
+    if (std::ranges::adjacent_find(values, out_of_order) == values.end())
+        return values.shrink_to_fit();
     std::ranges::sort(values);
     values.erase(std::unique(values.begin(), values.end()), values.end());
     values.shrink_to_fit();
@@ -248,13 +251,14 @@ template <class T> void sort_once(std::vector<T>& values) {
 /// (an ingress address that is an external IP too), the first wish stands.
 void make_canonical(Contribution& all) {
     auto& servers = all.virtual_servers;
-    std::ranges::stable_sort(servers, {}, &VirtualServer::key);
+    if (servers.size() > 1) std::ranges::stable_sort(servers, {}, &VirtualServer::key);
     const auto same = [](const auto& one, const auto& other) { return one.key == other.key; };
     servers.erase(std::unique(servers.begin(), servers.end(), same), servers.end());
     servers.shrink_to_fit();
     sort_once(all.addresses);
     sort_once(all.entries);
     sort_once(all.guarded);
+    if (all.udp_flows.empty()) return;
     // One address and port may be reached by two ways (a VIP that is a node address): one wish.
     std::ranges::stable_sort(all.udp_flows, {}, &StaleFlows::destination);
     std::vector<StaleFlows> flows;

@@ -51,6 +51,9 @@ bool allowed(const Endpoint& endpoint, Topology mode, const NodeFacts& node) {
 template <class Test>
 std::vector<AddressPort> select(const std::vector<Candidate>& all, const Test& test) {
     std::vector<AddressPort> chosen;
+    const auto count = std::ranges::count_if(
+        all, [&](const Candidate& candidate) { return test(*candidate.endpoint); });
+    chosen.reserve(static_cast<std::size_t>(count)); // it is kept, by the ten thousand
     for (const auto& [at, endpoint] : all)
         if (test(*endpoint)) chosen.push_back(at);
     return chosen;
@@ -82,7 +85,11 @@ bool is_local(const Endpoint& endpoint, const NodeFacts& node) noexcept {
 
 std::vector<Candidate> merge_endpoints(const model::Store::Slices& slices, Family family,
                                        model::Symbol port_name, Protocol protocol) {
+    std::size_t most = 0;
+    for (const auto& [name, slice] : slices)
+        most += slice.endpoints.size();
     std::vector<Candidate> all;
+    all.reserve(most);
     for (const auto& [name, slice] : slices) {
         if (slice.family != family) continue;
         for (const auto& port : slice.ports) {
@@ -91,6 +98,10 @@ std::vector<Candidate> merge_endpoints(const model::Store::Slices& slices, Famil
                 all.push_back({{endpoint.address, port.port}, &endpoint});
         }
     }
+    const auto out_of_order = [](const Candidate& one, const Candidate& next) {
+        return !(one.at < next.at);
+    };
+    if (std::ranges::adjacent_find(all, out_of_order) == all.end()) return all;
     std::ranges::stable_sort(all, {}, &Candidate::at);
     std::vector<Candidate> merged;
     merged.reserve(all.size());

@@ -61,15 +61,15 @@ void Reporter::listener_failed(serve::Listener which, const std::string& why) {
 
 void Reporter::health_check_failed(const model::ObjectName& service, Port port,
                                    const std::string& why) {
-    const std::string name = service.space + "/" + service.name;
+    const std::string name = service.text();
     // kube-proxy knows no uid and says the name in its place; it names no apiVersion.
     record({.type = "Warning",
             .reason = "FailedToStartServiceHealthcheck",
             .action = "Listen",
             .regarding = {.api_version = {},
                           .kind = "Service",
-                          .name = service.name,
-                          .name_space = service.space,
+                          .name = service.name.text(),
+                          .name_space = service.space.text(),
                           .uid = name},
             .note = "node " + node_name_ + " failed to start healthcheck " + log::quoted(name) +
                     " on port " + std::to_string(port.value) + ": " + why});

@@ -11,8 +11,8 @@ http::Response health_check_page(const model::ObjectName& service, std::size_t c
                                  bool healthy) {
     const auto number = std::to_string(count);
     std::string body =
-        "{\n\t\"service\": {\n\t\t\"namespace\": " + log::json_quoted(service.space) +
-        ",\n\t\t\"name\": " + log::json_quoted(service.name) +
+        "{\n\t\"service\": {\n\t\t\"namespace\": " + log::json_quoted(service.space.text()) +
+        ",\n\t\t\"name\": " + log::json_quoted(service.name.view()) +
         "\n\t},\n\t\"localEndpoints\": " + number +
         ",\n\t\"serviceProxyHealthy\": " + (healthy ? "true" : "false") + "\n}";
     return {count > 0 && healthy ? 200U : 503U,

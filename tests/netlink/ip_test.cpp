@@ -10,7 +10,8 @@ TEST_CASE("an address is read the way Kubernetes reads it", "[netlink]") {
     CHECK(Address::parse("2001:DB8:0:0::1")->text() == "2001:db8::1");
     CHECK(Address::parse("::ffff:192.0.2.1") == Address::parse("192.0.2.1"));
     for (const auto* bad : {"", "web", "1.2.3", "1.2.3.4.5", "256.1.1.1", "1.2.3.4 ",
-                            "fe80::1%eth0", "[::1]", "1.2.3.", "+1.2.3.4", "::1::", "1.2.3.4/32"})
+                            "fe80::1%eth0", "[::1]", "1.2.3.", ".1.2.3", "1..2.3",
+                            "1.2.3.99999999999", "1.2.3.4.", "+1.2.3.4", "::1::", "1.2.3.4/32"})
         CHECK_FALSE(Address::parse(bad).has_value());
 }
 

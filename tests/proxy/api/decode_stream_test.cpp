@@ -286,3 +286,57 @@ TEST_CASE("lines of manifests are counted, also through chunks", "[api]") {
         CHECK(read.objects[0].line == 3);
     }
 }
+
+TEST_CASE("nothing of one object is left over in the next", "[api]") {
+    const std::string everything[] = {
+        R"({"kind":"Service","apiVersion":"v1","metadata":{"name":"full","namespace":"ns","resourceVersion":"9",
+"labels":{"service.kubernetes.io/service-proxy-name":"x"},"creationTimestamp":"2026-01-02T03:04:05Z"},
+"spec":{"type":"LoadBalancer","clusterIP":"10.0.0.1","clusterIPs":["10.0.0.1","fd00::1"],"ipFamilies":["IPv4","IPv6"],
+"ports":[{"name":"a","port":1,"protocol":"UDP","nodePort":30000},{"port":2,"protocol":"odd"}],
+"sessionAffinity":"ClientIP","sessionAffinityConfig":{"clientIP":{"timeoutSeconds":5}},
+"externalTrafficPolicy":"Local","internalTrafficPolicy":"Local","healthCheckNodePort":30001,
+"externalIPs":["192.0.2.1","bad"],"loadBalancerSourceRanges":["10.0.0.0/8"]},
+"status":{"loadBalancer":{"ingress":[{"ip":"192.0.2.2","ipMode":"Proxy"}]}}})",
+        R"({"kind":"EndpointSlice","apiVersion":"discovery.k8s.io/v1","metadata":{"name":"full","namespace":"ns",
+"labels":{"kubernetes.io/service-name":"web","service.kubernetes.io/headless":""},
+"annotations":{"endpoints.kubernetes.io/last-change-trigger-time":"2026-01-02T03:04:05Z"}},"addressType":"IPv6",
+"ports":[{"name":"a","port":1,"protocol":"UDP"}],"endpoints":[{"addresses":["fd00::1"],"nodeName":"n1",
+"conditions":{"ready":false,"serving":false,"terminating":true},"hints":{"forZones":[{"name":"z"}],"forNodes":[{"name":"n"}]}}]})",
+        R"({"kind":"Node","apiVersion":"v1","metadata":{"name":"full","deletionTimestamp":"2026-01-02T03:04:05Z",
+"labels":{"topology.kubernetes.io/zone":"z"}},"spec":{"podCIDR":"10.1.0.0/16","podCIDRs":["10.1.0.0/16"],
+"taints":[{"key":"ToBeDeletedByClusterAutoscaler"}]},"status":{"addresses":[{"type":"InternalIP","address":"192.0.2.3"}]}})",
+        R"({"kind":"Status","apiVersion":"v1","code":410,"reason":"Gone","message":"too old"})",
+        R"({"kind":"ConfigMap","apiVersion":"v1","spec":{"ports":[{"port":1}],"podCIDR":"10.0.0.0/8"},"code":7,
+"addressType":"IPv4","endpoints":[{"addresses":["10.0.0.9"]}],"status":{"addresses":[{"type":"InternalIP","address":"10.0.0.9"}]}})",
+        R"({"kind":"Service","apiVersion":"v1","metadata":{"name":5},"spec":{"clusterIP":"10.0.0.1","ports":7}})",
+    };
+    const std::string little[] = {
+        R"({"kind":"Service","apiVersion":"v1","metadata":{"name":"s"}})",
+        R"({"kind":"EndpointSlice","apiVersion":"discovery.k8s.io/v1","metadata":{"name":"s",
+"labels":{"kubernetes.io/service-name":"w"}},"addressType":"IPv4","endpoints":[{"addresses":["10.0.0.1"]},{}]})",
+        R"({"kind":"EndpointSlice","apiVersion":"discovery.k8s.io/v1","metadata":{"name":"s"}})",
+        R"({"kind":"Node","apiVersion":"v1","metadata":{"name":"s"}})",
+        R"({"kind":"Status","apiVersion":"v1"})",
+        R"({"kind":"Service","apiVersion":"v1"})",
+        R"({})",
+    };
+    const std::string begin = R"({"kind":"List","apiVersion":"v1","items":[)";
+    for (const auto origin : {Origin::server, Origin::manifest})
+        for (const auto& full : everything)
+            for (const auto& one : little) {
+                const auto alone = read_json(begin + one + "]}", origin);
+                const auto after = read_json(begin + full + ',' + one + "]}", origin);
+                REQUIRE(alone.objects.size() == 1);
+                REQUIRE(after.objects.size() == 2);
+                auto expected = alone.objects[0], found = after.objects[1];
+                for (auto* each : {&expected, &found}) { // lines differ, and may
+                    each->line = 0;
+                    for (auto& warning : each->warnings)
+                        warning.line = 0;
+                }
+                CHECK(shown(found) == shown(expected));
+                if (expected.object.has_error())
+                    CHECK(found.object.error().text() == expected.object.error().text());
+                else CHECK((found.object == expected.object));
+            }
+}

@@ -35,7 +35,7 @@ struct Copy {
     std::vector<std::string> services() const {
         std::vector<std::string> names;
         for (const auto& [name, service] : store.services())
-            names.push_back(name.name);
+            names.push_back(name.name.text());
         return names;
     }
 

@@ -76,7 +76,7 @@ struct Watching : SourceListener {
     std::vector<std::string> service_names() const {
         std::vector<std::string> names;
         for (const auto& [name, service] : store.services())
-            names.push_back(name.name);
+            names.push_back(name.name.text());
         return names;
     }
     /// The streamed lists of services and slices come, and their watches are held.

@@ -228,7 +228,7 @@ TEST_CASE("P-141 P-142 P-145 P-146 slices of a service are merged by address and
 TEST_CASE("P-143 P-150 a service has the endpoints of its own slices only", "[plan]") {
     Scenario node;
     auto elsewhere = slice("R.9", "web-9");
-    elsewhere.name.space = elsewhere.service.space = "other";
+    elsewhere.name.space = elsewhere.service.space = model::Symbol{"other"};
     auto sibling = slice("R.8", "sibling-1");
     sibling.service.name = "sibling";
     node.put(web()).put(elsewhere).put(sibling);

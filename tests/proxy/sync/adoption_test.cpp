@@ -76,7 +76,7 @@ TEST_CASE("D-03 default/kubernetes and then kube-dns are written before all othe
     node.put(service("a", "10.96.0.100"), "R.1");
     node.put(service("kubernetes", "10.96.0.1", {port(443)}), "R.2");
     auto dns = service("kube-dns", "10.96.0.53", {port(53, Protocol::udp)});
-    dns.name.space = "kube-system";
+    dns.name.space = model::Symbol{"kube-system"};
     node.store().put(dns);
     node.adopt();
     node.cluster().derive();

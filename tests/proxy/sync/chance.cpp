@@ -37,7 +37,7 @@ model::EndpointSlice Chance::slice() {
     const bool v6 = one_in(3);
     auto slice = backends(object, "");
     if (v6) {
-        slice.name.name += "-six";
+        slice.name.name = slice.name.name.text() + "-six";
         slice.family = Family::v6;
     }
     for (std::size_t i = 1; i <= 6; ++i) {

@@ -40,7 +40,7 @@ Names derived(PaperNode& node) {
     auto work = node.cluster().take_round(node.now);
     Names names;
     for (const auto& name : work.flow_owners)
-        names.insert(name.name);
+        names.insert(name.name.text());
     const auto outcome = apply(node.tables.kernel, work);
     CHECK(node.cluster().settle(work, outcome).clean());
     return names;

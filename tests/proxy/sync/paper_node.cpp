@@ -44,7 +44,7 @@ model::Service service(const std::string& name, std::string_view cluster_ips,
 }
 
 model::EndpointSlice backends(const model::Service& service, std::string_view line) {
-    model::EndpointSlice slice{.name = {"default", service.name.name + "-1"},
+    model::EndpointSlice slice{.name = {"default", service.name.name.text() + "-1"},
                                .service = service.name,
                                .endpoints = plan::endpoints(line)};
     for (const auto& one : service.ports)
