@@ -35,7 +35,7 @@ std::string placed(const std::string& file, std::size_t line, const std::string&
 /// Collects what the decoders hand out.
 class Objects {
 public:
-    explicit Objects(const std::string& file) : file_{file} {}
+    explicit Objects(std::string file) : file_{std::move(file)} {}
     void take(api::Decoded&& one);
     /// The text as a whole cannot be read.
     void broken(const std::optional<api::Problem>& problem);
@@ -122,7 +122,7 @@ void ManifestReader::feed(std::string_view piece) {
     parts.text += piece;
     if (parts.json) return; // YAML: read as a whole
     parts.json = begins_as_json(parts.text);
-    if (parts.json == true) feed(std::exchange(parts.text, {}));
+    if (parts.json == true) parts.objects.broken(parts.decoder.feed(std::exchange(parts.text, {})));
 }
 
 Reading ManifestReader::finish() {

@@ -44,7 +44,8 @@ Symbol::Symbol(std::string_view text) : text_{&empty_text} {
     const auto last = static_cast<unsigned char>(text.back());
     const auto before =
         static_cast<unsigned char>(text[text.size() - std::min<std::size_t>(text.size(), 2)]);
-    auto& known = recent.at((text.size() * 16U + before * 10U + last) % recent.size()); // "node-17"
+    auto& known = recent.at((text.size() * 16 + std::size_t{before} * 10 + last) %
+                            recent.size()); // "node-17"
     if (known == nullptr || *known != text) known = find(text);
     text_ = known;
 }
