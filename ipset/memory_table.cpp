@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::size_t max_name_length = 31; // IPSET_MAXNAMELEN
 
-std::error_code errno_code(int number) noexcept {
+std::error_code refusal(int number) noexcept {
     return {number, std::generic_category()};
 }
 
@@ -61,7 +61,7 @@ std::map<std::string, std::optional<SetSpec>> MemoryTable::headers() {
 
 std::optional<Entries> MemoryTable::entries(const std::string& name) {
     check();
-    if (foreign_.contains(name)) throw std::system_error(errno_code(ENOTSUP), "ipset " + name);
+    if (foreign_.contains(name)) throw std::system_error(refusal(ENOTSUP), "ipset " + name);
     const auto found = sets_.find(name);
     if (found == sets_.end()) return {};
     return found->second.entries;
@@ -72,7 +72,7 @@ Outcome MemoryTable::apply(const TableChanges& changes) {
     Outcome outcome;
     for (const auto& [name, change] : changes.sets) {
         Outcome told;
-        const auto error = !has_valid_length(name) ? errno_code(EINVAL)
+        const auto error = !has_valid_length(name) ? refusal(EINVAL)
                            : change.create         ? ensure(name, *change.create)
                                                    : std::error_code{};
         if (error) told.refused.push_back({{name}, error});
@@ -114,7 +114,7 @@ std::error_code MemoryTable::ensure(const std::string& name, const SetSpec& want
 
 std::error_code MemoryTable::destroy(const std::string& name) {
     ++writes_;
-    if (!has_valid_length(name)) return errno_code(EINVAL);
+    if (!has_valid_length(name)) return refusal(EINVAL);
     if (const auto error = planned({name, {}})) return error;
     if (used_.contains(name)) return Error::busy;
     foreign_.erase(name);
@@ -127,7 +127,7 @@ void MemoryTable::change_entries(const std::string& name, const SetChanges& chan
     if (changes.remove.empty() && changes.add.empty()) return;
     const auto found = sets_.find(name);
     if (found == sets_.end()) {
-        outcome.refused.push_back({{name}, errno_code(ENOENT)});
+        outcome.refused.push_back({{name}, refusal(ENOENT)});
         return;
     }
     for (const auto& entry : changes.remove) {

@@ -47,12 +47,6 @@ std::optional<Family> known_family(std::uint16_t number) noexcept {
     return {};
 }
 
-std::optional<Protocol> known_protocol(std::uint16_t number) noexcept {
-    for (const Protocol each : {Protocol::tcp, Protocol::udp, Protocol::sctp})
-        if (static_cast<std::uint16_t>(each) == number) return each;
-    return {};
-}
-
 /// How many of the first bits of a client's address name the client: for IPv4 the mask itself
 /// (__be32), for IPv6 its length.
 std::uint32_t netmask(Family family, std::uint8_t prefix) noexcept {
@@ -166,6 +160,12 @@ std::optional<DestinationSpec> decode_destination_spec(const AttributeReader& in
 }
 
 } // namespace
+
+std::optional<Protocol> known_protocol(std::uint16_t number) noexcept {
+    for (const Protocol each : {Protocol::tcp, Protocol::udp, Protocol::sctp})
+        if (static_cast<std::uint16_t>(each) == number) return each;
+    return {};
+}
 
 void put_operation(Messages& out, std::uint16_t family, const Operation& operation) {
     std::visit([&](const auto& each) { put(out, family, each); }, operation);

@@ -11,6 +11,9 @@
 
 namespace ipvsproxy::ipvs {
 
+/// Nothing for a protocol (IANA number) that has no virtual servers of ours.
+std::optional<Protocol> known_protocol(std::uint16_t number) noexcept;
+
 /// `family` is the number that the kernel gave the family "IPVS" (nlmsg_type).
 void put_operation(netlink::Messages& out, std::uint16_t family, const Operation& operation);
 /// Every virtual server; to be sent as a dump.

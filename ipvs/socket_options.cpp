@@ -36,12 +36,6 @@ template <class Structure> Structure naming(const ServiceKey& service) {
     return result;
 }
 
-std::optional<Protocol> known_protocol(std::uint16_t number) noexcept {
-    for (const Protocol each : {Protocol::tcp, Protocol::udp, Protocol::sctp})
-        if (static_cast<std::uint16_t>(each) == number) return each;
-    return {};
-}
-
 } // namespace
 
 std::size_t decode_destination_entries(netlink::Bytes table, const ServiceKey& service,

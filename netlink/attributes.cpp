@@ -10,7 +10,7 @@ namespace ipvsproxy::netlink {
 
 namespace {
 
-constexpr std::size_t header_size = sizeof(nlattr);
+constexpr std::size_t attribute_header = sizeof(nlattr);
 
 template <class T> std::optional<T> exactly(Bytes payload) noexcept {
     return payload.size() == sizeof(T) ? structure<T>(payload) : std::nullopt;
@@ -60,14 +60,14 @@ AttributeReader Attribute::nested() const noexcept {
 
 bool AttributeReader::Iterator::operator==(std::default_sentinel_t) const noexcept {
     const auto header = structure<nlattr>(rest_);
-    return !header || header->nla_len < header_size || header->nla_len > rest_.size();
+    return !header || header->nla_len < attribute_header || header->nla_len > rest_.size();
 }
 
 Attribute AttributeReader::Iterator::operator*() const noexcept {
     const auto header = structure<nlattr>(rest_);
     assert(header);
     return {static_cast<std::uint16_t>(header->nla_type & NLA_TYPE_MASK),
-            rest_.first(header->nla_len).subspan(header_size)};
+            rest_.first(header->nla_len).subspan(attribute_header)};
 }
 
 AttributeReader::Iterator& AttributeReader::Iterator::operator++() noexcept {

@@ -7,13 +7,13 @@ namespace ipvsproxy::netlink {
 
 namespace {
 
-constexpr std::size_t header_size = sizeof(nlmsghdr);
+constexpr std::size_t message_header = sizeof(nlmsghdr);
 
 /// Where the attributes of an extended answer begin: after the echoed request, of which
 /// NLM_F_CAPPED leaves only the header.
 std::size_t end_of_echo(const Message& message, const nlmsgerr& reply) noexcept {
     if ((message.flags & NLM_F_CAPPED) != 0) return sizeof(nlmsgerr);
-    return sizeof(int) + aligned(std::max<std::size_t>(reply.msg.nlmsg_len, header_size));
+    return sizeof(int) + aligned(std::max<std::size_t>(reply.msg.nlmsg_len, message_header));
 }
 
 } // namespace
@@ -21,12 +21,12 @@ std::size_t end_of_echo(const Message& message, const nlmsgerr& reply) noexcept 
 bool for_each_message(Bytes datagram, const MessageHandler& handle) {
     while (!datagram.empty()) {
         const auto header = structure<nlmsghdr>(datagram);
-        if (!header || header->nlmsg_len < header_size || header->nlmsg_len > datagram.size())
+        if (!header || header->nlmsg_len < message_header || header->nlmsg_len > datagram.size())
             return false;
         handle({.type = header->nlmsg_type,
                 .flags = header->nlmsg_flags,
                 .sequence = header->nlmsg_seq,
-                .payload = datagram.first(header->nlmsg_len).subspan(header_size)});
+                .payload = datagram.first(header->nlmsg_len).subspan(message_header)});
         datagram = datagram.subspan(
             std::min(aligned(header->nlmsg_len), datagram.size())); // the last may lack padding
     }

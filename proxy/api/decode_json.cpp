@@ -63,7 +63,7 @@ private:
 constexpr std::size_t max_text = 65536;
 
 /// Boost.JSON's events to the walk's: joins strings that come in pieces.
-struct Handler {
+struct JsonHandler {
     static constexpr std::size_t max_object_size = static_cast<std::size_t>(-1);
     static constexpr std::size_t max_array_size = static_cast<std::size_t>(-1);
     static constexpr std::size_t max_key_size = std::size_t{1} << 20U;
@@ -175,7 +175,7 @@ struct JsonDecoder::Parts {
 
     JsonPosition position;
     Walk walk;
-    json::basic_parser<Handler> parser{options()};
+    json::basic_parser<JsonHandler> parser{options()};
     bool within{}; ///< a value has begun and not ended
     std::optional<Problem> problem{};
 };

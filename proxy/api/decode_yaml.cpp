@@ -65,9 +65,9 @@ private:
 };
 
 /// yaml-cpp's events to the walk's: tells keys from values and gives plain scalars their types.
-class Handler final : public YAML::EventHandler {
+class YamlHandler final : public YAML::EventHandler {
 public:
-    Handler(Walk& walk, YamlPosition& position) : walk_{walk}, position_{position} {}
+    YamlHandler(Walk& walk, YamlPosition& position) : walk_{walk}, position_{position} {}
 
     /// yaml-cpp 0.7 takes a token that nothing can begin with, such as a stray "}", for an empty
     /// document, and leaves it there for the next one, for ever.
@@ -171,7 +171,7 @@ std::optional<Problem> decode_yaml(std::string_view text, const Receiver& receiv
     std::istringstream in{std::string{text}};
     YamlPosition position;
     Walk walk{receiver, origin, position};
-    Handler handler{walk, position};
+    YamlHandler handler{walk, position};
     try {
         YAML::Parser parser{in};
         while (parser.HandleNextDocument(handler)) {

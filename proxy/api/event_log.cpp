@@ -70,7 +70,7 @@ json::object regarding(const Regarding& object) {
 
 } // namespace
 
-std::optional<EventRecord> EventLog::observe(const Event& event, Time now) {
+std::optional<EventRecord> EventLog::observe(const ApiEvent& event, Time now) {
     const Key key{event.type, event.reason, event.action, event.regarding};
     const auto [at, fresh] = told_.try_emplace(key, Told{{event, now, now}, now});
     auto& told = at->second;

@@ -20,18 +20,19 @@ struct Regarding {
     friend auto operator<=>(const Regarding&, const Regarding&) = default;
 };
 
-struct Event {
+/// Not to be taken for what a watch tells of an object (decode.h).
+struct ApiEvent {
     std::string type{"Normal"}; ///< or "Warning"
     std::string reason{}, action{};
     Regarding regarding{};
     std::string note{};
-    friend bool operator==(const Event&, const Event&) = default;
+    friend bool operator==(const ApiEvent&, const ApiEvent&) = default;
 };
 
 /// An event as it stands on the API server, or is to stand there.
 struct EventRecord {
     using Time = std::chrono::system_clock::time_point;
-    Event event{};
+    ApiEvent event{};
     Time first{}, last{};
     int count{1}; ///< from 2 on it is a series
     friend bool operator==(const EventRecord&, const EventRecord&) = default;
@@ -44,7 +45,7 @@ class EventLog {
 public:
     using Time = EventRecord::Time;
     /// @return what is to be written now: a new event, or a series that begins.
-    std::optional<EventRecord> observe(const Event& event, Time now);
+    std::optional<EventRecord> observe(const ApiEvent& event, Time now);
     /// The series to be written at this moment; those that have ended are forgotten.
     std::vector<EventRecord> due(Time now);
     bool empty() const noexcept { return told_.empty(); }

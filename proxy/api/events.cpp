@@ -39,7 +39,7 @@ Events::Events(const boost::asio::any_io_executor& executor, Client& client, std
     : client_{client}, host_{std::move(host)}, clock_{clock}, chance_{std::move(chance)},
       bell_{executor}, all_written_{executor} {}
 
-void Events::record(const Event& event) {
+void Events::record(const ApiEvent& event) {
     if (auto record = log_.observe(event, clock_.date())) enqueue(std::move(*record));
     bell_.cancel();
 }

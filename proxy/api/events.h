@@ -26,7 +26,7 @@ public:
 
     /// Puts it into the queue, which holds a thousand; beyond them it is dropped, with a line in
     /// the log. On the thread of the executor.
-    void record(const Event& event);
+    void record(const ApiEvent& event);
     /// Sends what is recorded, one after the other, for ever.
     boost::asio::awaitable<void> run();
     std::size_t waiting() const noexcept { return queue_.size(); }

@@ -80,7 +80,7 @@ bool truth(std::string_view text, Configuration& /*into*/) {
 bool port(std::string_view text, Configuration& /*into*/) {
     return parse_int32(text).has_value();
 }
-bool limit(std::string_view text, Configuration& /*into*/) {
+bool drain_limit(std::string_view text, Configuration& /*into*/) {
     const auto duration = parse_duration(text);
     return duration && *duration >= Duration{};
 }
@@ -143,7 +143,7 @@ constexpr std::array table{
          "Conntrack's timeout of answered UDP; 0 leaves it as it is"},
     Flag{"detect-local-mode", Group::traffic, "mode", "", fallback, [](T t, C c) { return read(t, c.detect_local_mode); },
          "How traffic of this node's pods is told: ClusterCIDR, NodeCIDR, BridgeInterface or InterfaceNamePrefix"},
-    Flag{"drain-limit", Group::ipvs, "duration", "15m0s", always, limit,
+    Flag{"drain-limit", Group::ipvs, "duration", "15m0s", always, drain_limit,
          "How long a real server that leaves may keep its connections; 0 = without limit"},
     Flag{"feature-gates", Group::process, "map", "", fallback, [](T t, C c) { return read(t, c.feature_gates); },
          "Kubernetes feature gates to set, as A=true,B=false"},

@@ -22,8 +22,6 @@ namespace ipvsproxy::iptables {
 
 namespace {
 
-constexpr std::array tables{TableName::nat, TableName::filter, TableName::mangle};
-
 /// The tables that exist in this thread's network namespace. No file: no ip_tables, no table.
 std::set<TableName> existing_tables(Family family) {
     const std::string file = family == Family::v4 ? "/proc/thread-self/net/ip_tables_names"
@@ -36,7 +34,7 @@ std::set<TableName> existing_tables(Family family) {
         throw std::system_error(errno, std::generic_category(), "iptables: read " + file);
     }
     for (std::string line; std::getline(in, line);)
-        for (const TableName table : tables)
+        for (const TableName table : all_tables)
             if (line == name(table)) existing.insert(table);
     return existing;
 }
@@ -248,7 +246,7 @@ std::vector<TableRefusal> LegacyTables::apply(const TableChanges& changes) {
     std::vector<TableRefusal> refusals;
     if (changes.empty()) return refusals;
     const LegacyLock lock(lock_file_, lock_wait_);
-    for (const TableName table : tables) {
+    for (const TableName table : all_tables) {
         if (named_chains(table, changes).empty()) continue;
         std::optional<TableRefusal> refusal;
         if (lock.error() == std::errc::operation_would_block)

@@ -11,7 +11,6 @@ namespace ipvsproxy::iptables {
 
 namespace {
 
-constexpr std::array tables{TableName::nat, TableName::filter, TableName::mangle};
 constexpr std::array builtin_chains{"PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"};
 
 bool is_verdict(std::string_view name) {
@@ -68,7 +67,7 @@ Chains MemoryTables::snapshot() {
 
 std::vector<TableRefusal> MemoryTables::apply(const TableChanges& changes) {
     std::vector<TableRefusal> refusals;
-    for (const TableName table : tables)
+    for (const TableName table : all_tables)
         if (auto refusal = apply_to(table, changes)) refusals.push_back(*std::move(refusal));
     return refusals;
 }

@@ -15,8 +15,6 @@ namespace ipvsproxy::iptables {
 
 namespace {
 
-constexpr std::array tables{TableName::nat, TableName::filter, TableName::mangle};
-
 std::string tool(Family family, std::string_view verb) {
     return (family == Family::v4 ? "iptables-nft-" : "ip6tables-nft-") + std::string(verb);
 }
@@ -91,14 +89,14 @@ Chains NftTables::read(TableName table) const {
 
 Chains NftTables::snapshot() {
     Chains chains; // one by one: a fourth table that iptables cannot show does not matter here
-    for (const TableName table : tables)
+    for (const TableName table : all_tables)
         chains.merge(read(table));
     return chains;
 }
 
 std::vector<TableRefusal> NftTables::apply(const TableChanges& changes) {
     std::vector<TableRefusal> refusals;
-    for (const TableName table : tables) {
+    for (const TableName table : all_tables) {
         if (named_chains(table, changes).empty()) continue;
         try {
             if (auto refusal = apply_to(table, changes)) refusals.push_back(*std::move(refusal));

@@ -2,6 +2,7 @@
 // without the "-A CHAIN ": the one language that the contract, both variants and people share.
 #pragma once
 
+#include <array>
 #include <compare>
 #include <cstdint>
 #include <iosfwd>
@@ -15,6 +16,7 @@
 namespace ipvsproxy::iptables {
 
 enum class TableName : std::uint8_t { nat, filter, mangle };
+inline constexpr std::array all_tables{TableName::nat, TableName::filter, TableName::mangle};
 std::string_view name(TableName table) noexcept;
 
 struct Chain {

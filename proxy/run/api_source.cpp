@@ -19,7 +19,7 @@ using Clock = std::chrono::steady_clock;
 namespace {
 
 /// How often to look whether the server has answered at all.
-constexpr std::chrono::seconds look_period{1};
+constexpr std::chrono::seconds answer_period{1};
 
 } // namespace
 
@@ -91,7 +91,7 @@ asio::awaitable<void> ApiSource::node_is_known(sync::Bell& bell) {
         const auto now = Clock::now();
         if (!end && known_->source.answered()) end = now + length;
         if (end && now >= *end) co_return;
-        co_await bell.wait(std::min(now + look_period, end.value_or(Clock::time_point::max())));
+        co_await bell.wait(std::min(now + answer_period, end.value_or(Clock::time_point::max())));
     }
 }
 

@@ -37,11 +37,11 @@ asio::awaitable<void> Reporter::last_words(std::chrono::nanoseconds limit) {
     if (sender) co_await sender->events.written(limit);
 }
 
-void Reporter::record(const api::Event& event) {
+void Reporter::record(const api::ApiEvent& event) {
     if (sender_) sender_->events.record(event);
 }
 
-api::Event Reporter::of_node(std::string type, std::string reason, std::string note) const {
+api::ApiEvent Reporter::of_node(std::string type, std::string reason, std::string note) const {
     return {.type = std::move(type),
             .reason = std::move(reason),
             .action = "StartKubeProxy",

@@ -35,8 +35,8 @@ public:
 
 private:
     struct Sender;
-    void record(const api::Event& event);
-    api::Event of_node(std::string type, std::string reason, std::string note) const;
+    void record(const api::ApiEvent& event);
+    api::ApiEvent of_node(std::string type, std::string reason, std::string note) const;
 
     std::string node_name_;
     std::shared_ptr<Sender> sender_; ///< shared with those who wait in it, who may go later

@@ -17,7 +17,7 @@ std::string_view word(bool truth) {
 
 std::string timestamp(std::chrono::system_clock::time_point time) {
     using namespace std::chrono;
-    const auto second = floor<seconds>(time);
+    const auto second = floor<std::chrono::seconds>(time);
     const std::time_t whole =
         system_clock::to_time_t(time_point_cast<system_clock::duration>(second));
     std::tm at{};

@@ -130,8 +130,8 @@ http::Response statusz(const http::Request& request, const About& about, Instant
                        const std::vector<std::string>& paths) {
     const auto choice = choose(request, "Statusz");
     if (!choice) return refused("Statusz");
-    using namespace std::chrono;
-    const auto up = duration_cast<seconds>(now.steady - about.started.steady).count();
+    const auto up =
+        std::chrono::floor<std::chrono::seconds>(now.steady - about.started.steady).count();
     const std::string version{config::git_version};
     if (choice->form != Form::text)
         return structured(*choice, "Statusz",

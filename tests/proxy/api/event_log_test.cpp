@@ -7,14 +7,14 @@ using std::chrono::minutes;
 
 namespace {
 
-const Event starting{.reason = "Starting",
-                     .action = "StartKubeProxy",
-                     .regarding = {.kind = "Node", .name = "node-1"}};
-const Event refused{.type = "Warning",
-                    .reason = "FailedToStartServiceHealthcheck",
-                    .action = "Listen",
-                    .regarding = {.kind = "Service", .name = "web", .name_space = "shop"},
-                    .note = "port 80 is in use"};
+const ApiEvent starting{.reason = "Starting",
+                        .action = "StartKubeProxy",
+                        .regarding = {.kind = "Node", .name = "node-1"}};
+const ApiEvent refused{.type = "Warning",
+                       .reason = "FailedToStartServiceHealthcheck",
+                       .action = "Listen",
+                       .regarding = {.kind = "Service", .name = "web", .name_space = "shop"},
+                       .note = "port 80 is in use"};
 const EventRecord::Time noon{std::chrono::microseconds{1'795'226'747'000'123}};
 
 } // namespace
