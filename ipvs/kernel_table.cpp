@@ -53,6 +53,10 @@ Services KernelTable::services() {
     return found;
 }
 
+bool KernelTable::schedules_by(std::string_view scheduler) {
+    return options_.first_schedule_by(scheduler) || Table::schedules_by(scheduler);
+}
+
 ObservedDestinations KernelTable::destinations(std::span<const ServiceKey> services) {
     ObservedDestinations found;
     std::vector<ServiceKey> ipv4;

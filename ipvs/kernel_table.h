@@ -36,6 +36,8 @@ public:
     /// One dump. @throws also EBADMSG when an answer cannot be read.
     Services services() override;
     /// About one system call for an IPv4 virtual server, two for an IPv6 one.
+    /// One system call where the first IPv4 virtual servers tell; then a dump.
+    bool schedules_by(std::string_view scheduler) override;
     ObservedDestinations destinations(std::span<const ServiceKey> services) override;
     Outcome apply(const TableChanges& changes) override;
     Timeouts timeouts() override;

@@ -1,6 +1,5 @@
 #include "ipvs/probe.h"
 
-#include <algorithm>
 #include <array>
 
 namespace ipvsproxy::ipvs {
@@ -48,11 +47,8 @@ void remove(Table& table, const ServiceKey& key) {
 
 void probe(Table& table, const std::string& scheduler) {
     const std::string wanted = scheduler.empty() ? "rr" : scheduler;
-    const Services before = table.services();
-    if (std::ranges::any_of(before,
-                            [&](const auto& each) { return each.second.scheduler == wanted; }))
-        return;
-    const ServiceKey key = unused(before);
+    if (table.schedules_by(wanted)) return;
+    const ServiceKey key = unused(table.services());
     add(table, key, wanted);
     Services after;
     try {

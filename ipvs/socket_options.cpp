@@ -18,6 +18,8 @@ namespace {
 /// entries of all: one system call against a copy.
 constexpr std::size_t single_read_cost = 4;
 
+constexpr std::size_t first_services = 64;
+
 [[noreturn]] void fail(int number, const char* what) {
     throw std::system_error(number, std::generic_category(), what);
 }
@@ -34,6 +36,16 @@ template <class Structure> Structure naming(const ServiceKey& service) {
     std::memcpy(&result.addr, service.address.bytes().data(), sizeof result.addr);
     result.port = htons(service.port.value);
     return result;
+}
+
+/// The kernel sets IP_VS_CONN_F_INACTIVE in each entry that it fills.
+std::size_t count_destination_entries(netlink::Bytes table) {
+    std::size_t count = 0;
+    for (; const auto entry = netlink::structure<ip_vs_dest_entry>(table);
+         table = table.subspan(sizeof(ip_vs_dest_entry)))
+        if (entry->conn_flags == 0) break;
+        else ++count;
+    return count;
 }
 
 } // namespace
@@ -79,6 +91,31 @@ int SocketOptionReader::get(int option, std::span<std::uint8_t> value) {
     return ::getsockopt(socket_.get(), IPPROTO_IP, option, value.data(), &length) == 0 ? 0 : errno;
 }
 
+/// Leaves in the buffer what fits into a table of so many entries; those not used are all zero.
+/// @return 0 or the errno.
+int SocketOptionReader::get_services(std::size_t offered) {
+    ip_vs_get_services request;
+    std::memset(&request, 0, sizeof request);
+    request.num_services = static_cast<unsigned>(offered);
+    buffer_.assign(sizeof request + offered * sizeof(ip_vs_service_entry), 0);
+    std::memcpy(buffer_.data(), &request, sizeof request);
+    return get(IP_VS_SO_GET_SERVICES, buffer_);
+}
+
+bool SocketOptionReader::first_schedule_by(std::string_view scheduler) {
+    if (get_services(first_services) != 0) return false;
+    auto table = netlink::Bytes{buffer_}.subspan(sizeof(ip_vs_get_services));
+    for (; const auto entry = netlink::structure<ip_vs_service_entry>(table);
+         table = table.subspan(sizeof(ip_vs_service_entry))) {
+        const auto* const name = entry->sched_name;
+        const bool is_named = entry->fwmark == 0 && entry->protocol != 0;
+        if (is_named &&
+            scheduler == std::string_view{name, strnlen(name, sizeof entry->sched_name)})
+            return true;
+    }
+    return false;
+}
+
 /// The numbers of real servers of all virtual servers, when that is worth the copy for as many
 /// as are asked for.
 std::optional<std::map<ServiceKey, std::uint32_t>>
@@ -90,13 +127,8 @@ SocketOptionReader::count_all(std::size_t asked) {
     // One entry more than there should be: if it is used, somebody has added virtual servers since
     // they were counted, and the kernel has left out as many.
     const std::size_t offered = all + 1;
-    ip_vs_get_services request;
-    std::memset(&request, 0, sizeof request);
-    request.num_services = static_cast<unsigned>(offered);
-    buffer_.assign(sizeof request + offered * sizeof(ip_vs_service_entry), 0);
-    std::memcpy(buffer_.data(), &request, sizeof request);
-    if (const int error = get(IP_VS_SO_GET_SERVICES, buffer_)) fail(error, "IP_VS_SO_GET_SERVICES");
-    const auto table = netlink::Bytes{buffer_}.subspan(sizeof request);
+    if (const int error = get_services(offered)) fail(error, "IP_VS_SO_GET_SERVICES");
+    const auto table = netlink::Bytes{buffer_}.subspan(sizeof(ip_vs_get_services));
     const auto last =
         netlink::structure<ip_vs_service_entry>(table.subspan(all * sizeof(ip_vs_service_entry)));
     if (last->protocol != 0 || last->fwmark != 0) return {};
@@ -127,11 +159,9 @@ bool SocketOptionReader::read_one(const ServiceKey& service, std::uint32_t count
     const int error = get(IP_VS_SO_GET_DESTS, buffer_);
     if (error == ESRCH) return true;
     if (error != 0) fail(error, "IP_VS_SO_GET_DESTS");
-    ObservedDestinations found;
     const netlink::Bytes table = netlink::Bytes{buffer_}.subspan(sizeof request);
-    if (decode_destination_entries(table, service, found) != count) return false;
-    out.specs.merge(found.specs);
-    out.busy.merge(found.busy);
+    if (count_destination_entries(table) != count) return false;
+    decode_destination_entries(table, service, out);
     return true;
 }
 

@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "ipvs/types.h"
@@ -36,11 +37,16 @@ public:
     /// @throws std::system_error with the kernel's errno.
     std::vector<ServiceKey> read(std::span<const ServiceKey> services, ObservedDestinations& out);
 
+    /// Whether one of the first 64 IPv4 virtual servers, in the kernel's order, uses the scheduler.
+    /// False also where they cannot be read.
+    bool first_schedule_by(std::string_view scheduler);
+
     /// System calls made so far.
     std::uint64_t calls() const noexcept { return calls_; }
 
 private:
     int get(int option, std::span<std::uint8_t> value);
+    int get_services(std::size_t offered);
     std::optional<std::map<ServiceKey, std::uint32_t>> count_all(std::size_t asked);
     std::uint32_t count(const ServiceKey& service);
     bool read_one(const ServiceKey& service, std::uint32_t count, ObservedDestinations& out);

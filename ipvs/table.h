@@ -1,7 +1,9 @@
 // A narrow door to the kernel's IPVS, and the contract its twin keeps too.
 #pragma once
 
+#include <algorithm>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "ipvs/types.h"
@@ -33,6 +35,13 @@ public:
     /// Every virtual server, in canonical form (no IP_VS_SVC_F_HASHED).
     /// @throws std::system_error when the kernel cannot be asked.
     virtual Services services() = 0;
+    /// Whether any virtual server uses this scheduler ("rr"). Where one does, the answer costs less
+    /// than reading all of them. @throws std::system_error when the kernel cannot be asked.
+    virtual bool schedules_by(std::string_view scheduler) {
+        return std::ranges::any_of(services(), [scheduler](const auto& each) {
+            return each.second.scheduler == scheduler;
+        });
+    }
     /// The real servers of those virtual servers; one that is gone meanwhile has none.
     /// @throws std::system_error when the kernel cannot be asked.
     virtual ObservedDestinations destinations(std::span<const ServiceKey> services) = 0;

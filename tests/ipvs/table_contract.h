@@ -261,6 +261,16 @@ inline void difference_settles(Table& table) {
     CHECK(all_destinations(table).specs == destinations);
 }
 
+inline void tells_schedulers_in_use(Table& table) {
+    CHECK_FALSE(table.schedules_by("rr"));
+    const ServiceKey v4 = service("10.96.0.10"), v6 = service("2001:db8:96::10");
+    REQUIRE(table.apply(adding({{v4, plain(v4, "rr")}, {v6, plain(v6, "lc")}}, {})).clean());
+    CHECK(table.schedules_by("rr"));
+    CHECK(table.schedules_by("lc")); // of the family that the cheap way does not see
+    CHECK_FALSE(table.schedules_by("r"));
+    CHECK_FALSE(table.schedules_by("rrr"));
+}
+
 /// To be called as the whole of a test case: its sections start from an empty table each.
 inline void keeps_contract(Table& table) {
     SECTION("what was added is read back") {
@@ -289,6 +299,9 @@ inline void keeps_contract(Table& table) {
     }
     SECTION("only those asked for are read") {
         reads_the_few_asked_for(table);
+    }
+    SECTION("schedulers in use") {
+        tells_schedulers_in_use(table);
     }
     SECTION("timeouts") {
         holds_timeouts(table);
