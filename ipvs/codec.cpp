@@ -251,7 +251,7 @@ std::optional<Timeouts> decode_timeouts(Bytes payload) {
 
 void add_destination(ObservedDestinations& out, const DestinationKey& key,
                      const DestinationSpec& spec, const DestinationStatus& status) {
-    out.specs.insert_or_assign(out.specs.end(), key, spec);
+    out.specs.insert_or_assign(key, spec);
     if (status == DestinationStatus{}) out.busy.erase(key);
     else out.busy.insert_or_assign(key, status);
 }

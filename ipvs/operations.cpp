@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <tuple>
 
 namespace ipvsproxy::ipvs {
 
@@ -42,11 +43,14 @@ void append_destination_additions(const DestinationChanges& changes, std::uint64
                                   Operations& operations) {
     struct Ranked {
         std::uint64_t rank;
-        const std::pair<const DestinationKey, DestinationSpec>* addition;
+        const std::pair<DestinationKey, DestinationSpec>* addition;
     };
     std::vector<Ranked> of_service;
     const auto flush = [&] {
-        std::ranges::stable_sort(of_service, {}, &Ranked::rank);
+        std::ranges::sort(of_service, [](const Ranked& one, const Ranked& other) {
+            return std::tie(one.rank, one.addition->first) <
+                   std::tie(other.rank, other.addition->first);
+        });
         for (const Ranked& each : of_service)
             operations.emplace_back(DestinationOperation{
                 Command::new_destination, &each.addition->first, &each.addition->second});

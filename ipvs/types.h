@@ -69,8 +69,9 @@ struct DestinationStatus {
     friend bool operator==(const DestinationStatus&, const DestinationStatus&) = default;
 };
 
-using Services = std::map<ServiceKey, ServiceSpec>; // ordered: snapshots print and compare alike
-using Destinations = std::map<DestinationKey, DestinationSpec>;
+// Ordered: snapshots print and compare alike.
+using Services = SortedMap<ServiceKey, ServiceSpec>;
+using Destinations = SortedMap<DestinationKey, DestinationSpec>;
 using ServiceChanges = Changes<ServiceKey, ServiceSpec>;
 using DestinationChanges = Changes<DestinationKey, DestinationSpec>;
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cstddef>
 #include <limits>
 
 namespace ipvsproxy::netlink {
@@ -11,6 +12,21 @@ namespace ipvsproxy::netlink {
 namespace {
 
 constexpr std::size_t attribute_header = sizeof(nlattr);
+
+/// With its header, without its padding; 0 where no whole attribute follows.
+std::size_t first_length(Bytes bytes) noexcept {
+    if (bytes.size() < attribute_header) return 0;
+    std::uint16_t length = 0;
+    std::memcpy(&length, bytes.data() + offsetof(nlattr, nla_len), sizeof length);
+    return length < attribute_header || length > bytes.size() ? 0 : length;
+}
+
+/// Of the whole attribute that follows.
+std::uint16_t first_type(Bytes bytes) noexcept {
+    std::uint16_t type = 0;
+    std::memcpy(&type, bytes.data() + offsetof(nlattr, nla_type), sizeof type);
+    return static_cast<std::uint16_t>(type & NLA_TYPE_MASK);
+}
 
 template <class T> std::optional<T> exactly(Bytes payload) noexcept {
     return payload.size() == sizeof(T) ? structure<T>(payload) : std::nullopt;
@@ -59,22 +75,20 @@ AttributeReader Attribute::nested() const noexcept {
 }
 
 bool AttributeReader::Iterator::operator==(std::default_sentinel_t) const noexcept {
-    const auto header = structure<nlattr>(rest_);
-    return !header || header->nla_len < attribute_header || header->nla_len > rest_.size();
+    return first_length(rest_) == 0;
 }
 
 Attribute AttributeReader::Iterator::operator*() const noexcept {
-    const auto header = structure<nlattr>(rest_);
-    assert(header);
-    return {static_cast<std::uint16_t>(header->nla_type & NLA_TYPE_MASK),
-            rest_.first(header->nla_len).subspan(attribute_header)};
+    const auto length = first_length(rest_);
+    assert(length != 0);
+    return {first_type(rest_), rest_.first(length).subspan(attribute_header)};
 }
 
 AttributeReader::Iterator& AttributeReader::Iterator::operator++() noexcept {
-    const auto header = structure<nlattr>(rest_);
-    assert(header);
+    const auto length = first_length(rest_);
+    assert(length != 0);
     // The last attribute may come without its padding.
-    rest_ = rest_.subspan(std::min(aligned(header->nla_len), rest_.size()));
+    rest_ = rest_.subspan(std::min(aligned(length), rest_.size()));
     return *this;
 }
 
@@ -86,10 +100,13 @@ bool AttributeReader::whole() const noexcept {
 }
 
 std::optional<Attribute> AttributeReader::find(std::uint16_t type) const noexcept {
-    std::optional<Attribute> found;
-    for (const Attribute& attribute : *this)
-        if (attribute.type == type) found = attribute;
-    return found;
+    Bytes rest = bytes_, last;
+    while (const std::size_t length = first_length(rest)) {
+        if (first_type(rest) == type) last = rest.first(length);
+        rest = rest.subspan(std::min(aligned(length), rest.size()));
+    }
+    if (last.empty()) return {};
+    return Attribute{type, last.subspan(attribute_header)};
 }
 
 std::optional<std::uint8_t> AttributeReader::u8(std::uint16_t type) const noexcept {
@@ -126,11 +143,21 @@ std::optional<AttributeReader> AttributeReader::nested(std::uint16_t type) const
     return attribute ? std::optional{attribute->nested()} : std::nullopt;
 }
 
+/// Its header and room for its payload; the padding is zero. @return where the payload goes
+std::uint8_t* AttributeWriter::add(std::uint16_t type, std::size_t payload_size) {
+    const std::size_t length = attribute_header + payload_size;
+    assert(length <= std::numeric_limits<std::uint16_t>::max()); // nla_len has 16 bits
+    const nlattr header{.nla_len = static_cast<std::uint16_t>(length), .nla_type = type};
+    const std::size_t start = out_->size();
+    out_->resize(start + aligned(length));
+    std::uint8_t* const at = out_->data() + start;
+    std::memcpy(at, &header, attribute_header);
+    return at + attribute_header;
+}
+
 void AttributeWriter::bytes(std::uint16_t type, Bytes payload, std::uint16_t flags) {
-    const std::size_t start = begin_nested(type, flags);
-    out_->insert(out_->end(), payload.begin(), payload.end());
-    end_nested(start);
-    out_->resize(aligned(out_->size()));
+    auto* const at = add(static_cast<std::uint16_t>(type | flags), payload.size());
+    if (!payload.empty()) std::memcpy(at, payload.data(), payload.size());
 }
 
 void AttributeWriter::u8(std::uint16_t type, std::uint8_t value) {
@@ -157,18 +184,13 @@ void AttributeWriter::be32(std::uint16_t type, std::uint32_t value, std::uint16_
 }
 
 void AttributeWriter::string(std::uint16_t type, std::string_view text) {
-    const std::size_t start = begin_nested(type, 0);
-    out_->insert(out_->end(), text.begin(), text.end());
-    out_->push_back(0);
-    end_nested(start);
-    out_->resize(aligned(out_->size()));
+    auto* const at = add(type, text.size() + 1);
+    if (!text.empty()) std::memcpy(at, text.data(), text.size());
 }
 
 std::size_t AttributeWriter::begin_nested(std::uint16_t type, std::uint16_t flags) {
     const std::size_t start = out_->size();
-    const nlattr header{.nla_len = 0, .nla_type = static_cast<std::uint16_t>(type | flags)};
-    const Bytes wire = bytes_of(header);
-    out_->insert(out_->end(), wire.begin(), wire.end());
+    add(static_cast<std::uint16_t>(type | flags), 0);
     return start;
 }
 

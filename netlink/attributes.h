@@ -125,6 +125,8 @@ public:
     std::size_t size() const noexcept { return out_->size(); }
 
 private:
+    std::uint8_t* add(std::uint16_t type, std::size_t payload_size);
+
     Buffer* out_;
 };
 

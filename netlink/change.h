@@ -1,16 +1,18 @@
 // The one difference algorithm: what turns the observed state of a table into the desired one.
 #pragma once
 
-#include <map>
+#include <compare>
 #include <ostream>
 #include <set>
 #include <string>
 #include <system_error>
 
+#include "netlink/sorted_map.h"
+
 namespace ipvsproxy {
 
 template <class Key, class Spec> struct Changes {
-    std::map<Key, Spec> add{}, update{};
+    SortedMap<Key, Spec> add{}, update{};
     std::set<Key> remove{};
 
     bool empty() const noexcept { return add.empty() && update.empty() && remove.empty(); }
@@ -24,11 +26,12 @@ template <class Key, class Spec> struct Changes {
 template <class Observed, class Desired, class Visit>
 void for_each_difference(Observed have, Observed have_end, Desired want, Desired want_end,
                          const Visit& visit) {
-    while (have != have_end || want != want_end) {
-        if (want == want_end || (have != have_end && have->first < want->first)) {
+    while (have != have_end && want != want_end) {
+        const auto order = have->first <=> want->first;
+        if (order < 0) {
             visit(have->first, &have->second, nullptr);
             ++have;
-        } else if (have == have_end || want->first < have->first) {
+        } else if (order > 0) {
             visit(want->first, nullptr, &want->second);
             ++want;
         } else {
@@ -37,24 +40,30 @@ void for_each_difference(Observed have, Observed have_end, Desired want, Desired
             ++want;
         }
     }
+    for (; have != have_end; ++have)
+        visit(have->first, &have->second, nullptr);
+    for (; want != want_end; ++want)
+        visit(want->first, nullptr, &want->second);
 }
 
 /// What turns `observed` into `desired`, both in canonical form. One walk over both, no I/O.
-template <class Key, class Spec>
-Changes<Key, Spec> diff(const std::map<Key, Spec>& observed, const std::map<Key, Spec>& desired) {
+template <class Map> Changes<typename Map::key_type, typename Map::mapped_type>
+diff(const Map& observed, const Map& desired) {
+    using Key = typename Map::key_type;
+    using Spec = typename Map::mapped_type;
     Changes<Key, Spec> changes;
     const auto visit = [&changes](const Key& key, const Spec* have, const Spec* want) {
         if (want == nullptr) changes.remove.insert(changes.remove.end(), key);
-        else if (have == nullptr) changes.add.emplace_hint(changes.add.end(), key, *want);
-        else changes.update.emplace_hint(changes.update.end(), key, *want);
+        else if (have == nullptr) changes.add.try_emplace(key, *want);
+        else changes.update.try_emplace(key, *want);
     };
     for_each_difference(observed.begin(), observed.end(), desired.begin(), desired.end(), visit);
     return changes;
 }
 
 /// `state` with `changes` made to it: the law `patch(x, diff(x, y)) == y` ties the two together.
-template <class Key, class Spec>
-void patch(std::map<Key, Spec>& state, const Changes<Key, Spec>& changes) {
+template <class Map>
+void patch(Map& state, const Changes<typename Map::key_type, typename Map::mapped_type>& changes) {
     for (const auto& key : changes.remove)
         state.erase(key);
     for (const auto& [key, spec] : changes.update)

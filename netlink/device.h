@@ -42,7 +42,7 @@ inline DeviceAddress local_route(const Address& address) {
     return {address, address.bits(), Binding::route};
 }
 
-using DeviceAddresses = std::map<DeviceAddress, DeviceAddressSpec>;
+using DeviceAddresses = SortedMap<DeviceAddress, DeviceAddressSpec>;
 using DeviceAddressChanges = Changes<DeviceAddress, DeviceAddressSpec>;
 
 /// An address of an interface other than the device, loopback ones included.

@@ -59,9 +59,28 @@ public:
     /// Canonical text (RFC 5952 for IPv6).
     std::string text() const;
 
-    friend auto operator<=>(const Address&, const Address&) = default;
+    /// IPv4 first, then by the bytes. Tables of tens of thousands are ordered by it, so it compares
+    /// eight bytes at a time.
+    friend constexpr std::strong_ordering operator<=>(const Address& one,
+                                                      const Address& other) noexcept {
+        if (const auto order = one.family_ <=> other.family_; order != 0) return order;
+        if (const auto order = one.half(0) <=> other.half(0); order != 0) return order;
+        return one.half(8) <=> other.half(8);
+    }
+    friend constexpr bool operator==(const Address& one, const Address& other) noexcept {
+        return (one <=> other) == 0;
+    }
 
 private:
+    /// Eight bytes as the number that they are in network order; compilers make one load of it.
+    constexpr std::uint64_t half(std::size_t first) const noexcept {
+        const std::uint8_t* at = bytes_.data() + first;
+        return std::uint64_t{at[0]} << 56 | std::uint64_t{at[1]} << 48 |
+               std::uint64_t{at[2]} << 40 | std::uint64_t{at[3]} << 32 |
+               std::uint64_t{at[4]} << 24 | std::uint64_t{at[5]} << 16 | std::uint64_t{at[6]} << 8 |
+               std::uint64_t{at[7]};
+    }
+
     Family family_{Family::v4};
     std::array<std::uint8_t, 16> bytes_{}; // the unused tail stays zero, so <=> is exact
 };

@@ -27,8 +27,8 @@ void MemoryDevice::destroy() {
     state_.present = false;
     state_.up = false;
     state_.kind.clear();
-    std::erase_if(state_.addresses,
-                  [](const auto& entry) { return entry.first.binding == Binding::address; });
+    erase_if(state_.addresses,
+             [](const auto& entry) { return entry.first.binding == Binding::address; });
 }
 
 void MemoryDevice::refuse(const DeviceAddress& key, std::error_code error) {

@@ -60,10 +60,11 @@ AttributeWriter Messages::begin_bytes(std::uint16_t type, std::uint16_t flags, B
                          .nlmsg_flags = static_cast<std::uint16_t>(flags | NLM_F_REQUEST),
                          .nlmsg_seq = 0,
                          .nlmsg_pid = 0};
-    const Bytes wire = bytes_of(first);
-    buffer_.insert(buffer_.end(), wire.begin(), wire.end());
-    buffer_.insert(buffer_.end(), header.begin(), header.end());
-    buffer_.resize(aligned(buffer_.size()));
+    const std::size_t start = buffer_.size();
+    buffer_.resize(start + aligned(message_header + header.size()));
+    std::memcpy(buffer_.data() + start, &first, message_header);
+    if (!header.empty())
+        std::memcpy(buffer_.data() + start + message_header, header.data(), header.size());
     return AttributeWriter{buffer_};
 }
 

@@ -1,41 +1,50 @@
 // An ordered map in few, large pieces of memory, for tables of tens of thousands of small keys.
 #pragma once
 
-#include <algorithm>
-#include <cstddef>
-#include <iterator>
+#include <initializer_list>
 #include <stdexcept>
+#include <tuple>
 #include <utility>
 #include <vector>
 
-#include "netlink/chunk_iterator.h"
+#include "netlink/chunk_list.h"
 
 namespace ipvsproxy {
 
 /// As std::map, but in ordered chunks of about a page: a node of its own for each element takes 48
-/// bytes more, and what is given back lies scattered between what stays, so that the system never
-/// gets it. Any insertion or removal ends all iterators and references. Keys are not to be
-/// changed through an iterator.
+/// bytes more and an allocation, and what is given back lies scattered between what stays, so that
+/// the system never gets it. Any insertion or removal ends all iterators and references. Keys are
+/// not to be changed through an iterator. What comes in rising order costs one comparison.
 template <class Key, class Value> class SortedMap {
-    using Chunk = std::vector<std::pair<Key, Value>>;
-
 public:
     using key_type = Key;
     using mapped_type = Value;
     using value_type = std::pair<Key, Value>;
+    using iterator = typename ChunkList<value_type>::iterator;
+    using const_iterator = typename ChunkList<value_type>::const_iterator;
 
-    using iterator = ChunkIterator<std::vector<Chunk>, value_type>;
-    using const_iterator = ChunkIterator<const std::vector<Chunk>, const value_type>;
+    SortedMap() = default;
+    SortedMap(std::initializer_list<value_type> elements) {
+        for (const auto& [key, value] : elements)
+            try_emplace(key, value);
+    }
 
-    iterator begin() { return {&chunks_, 0, 0}; }
-    iterator end() { return {&chunks_, chunks_.size(), 0}; }
-    const_iterator begin() const { return {&chunks_, 0, 0}; }
-    const_iterator end() const { return {&chunks_, chunks_.size(), 0}; }
-    bool empty() const noexcept { return size_ == 0; }
-    std::size_t size() const noexcept { return size_; }
+    iterator begin() { return list_.begin(); }
+    iterator end() { return list_.end(); }
+    const_iterator begin() const { return list_.begin(); }
+    const_iterator end() const { return list_.end(); }
+    bool empty() const noexcept { return list_.size() == 0; }
+    std::size_t size() const noexcept { return list_.size(); }
 
-    iterator lower_bound(const Key& key) { return bound<iterator>(*this, key); }
-    const_iterator lower_bound(const Key& key) const { return bound<const_iterator>(*this, key); }
+    iterator lower_bound(const Key& key) { return list_.first_without(before(key)); }
+    const_iterator lower_bound(const Key& key) const { return list_.first_without(before(key)); }
+    /// The same, for keys that are looked for in rising order.
+    /// @param from not behind what is looked for: where the last search ended.
+    const_iterator lower_bound(const_iterator from, const Key& key) const {
+        for (int steps = 0; steps < 2; ++steps, ++from)
+            if (from == end() || !(from->first < key)) return from;
+        return from == end() || !(from->first < key) ? from : lower_bound(key);
+    }
     iterator find(const Key& key) { return found(*this, lower_bound(key), key); }
     const_iterator find(const Key& key) const { return found(*this, lower_bound(key), key); }
     bool contains(const Key& key) const { return find(key) != end(); }
@@ -46,37 +55,65 @@ public:
 
     template <class... Arguments>
     std::pair<iterator, bool> try_emplace(const Key& key, Arguments&&... arguments) {
+        if (empty() || list_.back().first < key)
+            return {list_.append(key, Value{std::forward<Arguments>(arguments)...}), true};
         const auto place = lower_bound(key);
-        if (place != end() && !(key < place->first)) return {place, false};
-        return {insert(place, {key, Value{std::forward<Arguments>(arguments)...}}), true};
+        if (!(key < place->first)) return {place, false};
+        return {list_.insert(place, {key, Value{std::forward<Arguments>(arguments)...}}), true};
     }
+    template <class... Arguments>
+    std::pair<iterator, bool> emplace(const Key& key, Arguments&&... arguments) {
+        return try_emplace(key, std::forward<Arguments>(arguments)...);
+    }
+    std::pair<iterator, bool> insert_or_assign(const Key& key, Value value) {
+        const auto result = try_emplace(key);
+        result.first->second = std::move(value);
+        return result;
+    }
+    void clear() { list_ = {}; }
     /// @return where the element after it stands now.
-    iterator erase(iterator place) {
-        auto& chunk = chunks_[place.chunk()];
-        chunk.erase(offset(chunk, place.at()));
-        --size_;
-        return tidied(place);
-    }
+    iterator erase(iterator place) { return list_.erase(place); }
     std::size_t erase(const Key& key) {
         const auto place = find(key);
         if (place == end()) return 0;
         erase(place);
         return 1;
     }
+    /// Takes out those of `keys` that are there, in one walk. @param keys in rising order
+    void erase_all(const std::vector<Key>& keys) {
+        if (keys.empty()) return;
+        auto next = keys.begin();
+        list_.erase_if(lower_bound(*next), [&](const value_type& element) {
+            auto order = *next <=> element.first;
+            while (order < 0 && ++next != keys.end())
+                order = *next <=> element.first;
+            if (next == keys.end()) return Verdict::keep_the_rest;
+            return order == 0 ? Verdict::erase : Verdict::keep;
+        });
+    }
+    /// Adds what `other` has under keys that are not here; it is empty then.
+    void merge(SortedMap& other) {
+        const bool fewer = size() < other.size(); // those move
+        if (fewer) std::swap(*this, other);
+        for (auto& [key, value] : other)
+            if (fewer) insert_or_assign(key, std::move(value));
+            else try_emplace(key, std::move(value));
+        other.clear();
+    }
+    friend bool operator==(const SortedMap& one, const SortedMap& other) {
+        return one.size() == other.size() && std::equal(one.begin(), one.end(), other.begin());
+    }
+    template <class Test> friend std::size_t erase_if(SortedMap& map, const Test& test) {
+        const auto size = map.size();
+        map.list_.erase_if(map.begin(), [&](const value_type& element) {
+            return test(element) ? Verdict::erase : Verdict::keep;
+        });
+        return size - map.size();
+    }
 
 private:
-    static constexpr std::size_t chunk_bytes = 4096;
-    static constexpr std::size_t limit = std::max<std::size_t>(chunk_bytes / sizeof(value_type), 8);
-    static constexpr std::size_t growth = std::max<std::size_t>(limit / 8, 1);
-
-    template <class Where, class Self> static Where bound(Self& self, const Key& key) {
-        const auto chunk = std::ranges::partition_point(
-            self.chunks_, [&](const Chunk& one) { return one.back().first < key; });
-        if (chunk == self.chunks_.end()) return self.end();
-        const auto at = std::ranges::partition_point(
-            *chunk, [&](const value_type& one) { return one.first < key; });
-        return {&self.chunks_, static_cast<std::size_t>(chunk - self.chunks_.begin()),
-                static_cast<std::size_t>(at - chunk->begin())};
+    static auto before(const Key& key) {
+        return [&key](const value_type& element) { return element.first < key; };
     }
     template <class Self, class Where> static Where found(Self& self, Where place, const Key& key) {
         return place == self.end() || key < place->first ? self.end() : place;
@@ -85,55 +122,8 @@ private:
         if (place == end) throw std::out_of_range{"SortedMap::at"};
         return place;
     }
-    template <class Vector> static auto offset(Vector& all, std::size_t at) {
-        return all.begin() + static_cast<std::ptrdiff_t>(at);
-    }
 
-    iterator insert(iterator place, value_type element) {
-        place = roomy(place);
-        auto& chunk = chunks_[place.chunk()];
-        if (chunk.size() == chunk.capacity()) chunk.reserve(std::min(chunk.size() + growth, limit));
-        chunk.insert(offset(chunk, place.at()), std::move(element));
-        ++size_;
-        return place;
-    }
-    /// The same place, in a chunk that has room. What is appended leaves full chunks behind it.
-    iterator roomy(iterator place) {
-        if (place == end()) {
-            if (chunks_.empty() || chunks_.back().size() >= limit) chunks_.emplace_back();
-            return {&chunks_, chunks_.size() - 1, chunks_.back().size()};
-        }
-        if (chunks_[place.chunk()].size() < limit) return place;
-        chunks_.insert(offset(chunks_, place.chunk() + 1), Chunk{});
-        auto& lower = chunks_[place.chunk()];
-        const auto half = lower.size() / 2;
-        chunks_[place.chunk() + 1].assign(std::make_move_iterator(offset(lower, half)),
-                                          std::make_move_iterator(lower.end()));
-        lower.erase(offset(lower, half), lower.end());
-        if (place.at() > half) return {&chunks_, place.chunk() + 1, place.at() - half};
-        return place;
-    }
-    /// The same place, after its chunk has become smaller: chunks that are nearly empty are joined,
-    /// so that memory follows the number of elements down as well.
-    iterator tidied(iterator place) {
-        auto& chunk = chunks_[place.chunk()];
-        const bool last = place.chunk() + 1 == chunks_.size();
-        if (chunk.empty()) {
-            chunks_.erase(offset(chunks_, place.chunk()));
-        } else if (!last && chunk.size() + chunks_[place.chunk() + 1].size() <= limit / 2) {
-            auto& next = chunks_[place.chunk() + 1];
-            chunk.insert(chunk.end(), std::make_move_iterator(next.begin()),
-                         std::make_move_iterator(next.end()));
-            chunks_.erase(offset(chunks_, place.chunk() + 1));
-        } else {
-            if (chunk.capacity() > 2 * (chunk.size() + growth)) chunk.shrink_to_fit();
-            if (place.at() == chunk.size()) return {&chunks_, place.chunk() + 1, 0};
-        }
-        return place;
-    }
-
-    std::vector<Chunk> chunks_; // none is empty
-    std::size_t size_{};
+    ChunkList<value_type> list_;
 };
 
 } // namespace ipvsproxy

@@ -38,7 +38,7 @@ Leaving drain(ipvs::TableChanges& changes, const ipvs::ObservedDestinations& see
         }
         auto quiet = spec->second;
         quiet.weight = 0;
-        if (!(quiet == spec->second)) changes.destinations.update.emplace(key, quiet);
+        if (!(quiet == spec->second)) changes.destinations.update.try_emplace(key, quiet);
         leaving.emplace(key, quiet);
         at = removals.erase(at);
     }

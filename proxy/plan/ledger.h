@@ -25,6 +25,11 @@ inline std::ostream& operator<<(std::ostream& out, Present) {
     return out << "present";
 }
 
+/// Holds for whatever it is asked about.
+struct Everything {
+    bool operator()(const auto&) const noexcept { return true; }
+};
+
 /// Desired and observed state of one table, held once: the desired map, and beside it only the keys
 /// at which the kernel is known to hold something else. An event touches the keys that it changes;
 /// the changes to make are read off the second map alone, whatever the size of the first.
@@ -78,10 +83,12 @@ public:
         else differences_[key].observed = seen;
     }
     /// Everything the kernel holds between two keys (`last` not included; no bound: to that end)
-    /// was seen. Differences already known keep their back-off.
+    /// was seen. Differences already known keep their back-off. One walk over all of it.
+    /// @param seen an ordered map. @param ours whether a key that nobody wants counts as seen
     /// @return at how many keys the kernel holds something else than was believed.
-    std::size_t observe(const std::map<Key, Spec>& seen, const std::optional<Key>& first = {},
-                        const std::optional<Key>& last = {}) {
+    template <class Seen, class Ours = Everything>
+    std::size_t observe(const Seen& seen, const std::optional<Key>& first = {},
+                        const std::optional<Key>& last = {}, const Ours& ours = {}) {
         const auto low = [&](auto& map) { return first ? map.lower_bound(*first) : map.begin(); };
         const auto high = [&](auto& map) { return last ? map.lower_bound(*last) : map.end(); };
         auto known = low(differences_);
@@ -90,7 +97,8 @@ public:
         std::vector<std::pair<Key, Difference>> fresh;
         std::size_t news = 0;
         for_each_difference(low(seen), high(seen), low(wanted_), high(wanted_),
-                            [&](const Key& key, const Spec* have, const Wanted*) {
+                            [&](const Key& key, const Spec* have, const Wanted* want) {
+                                if (want == nullptr && !ours(key)) return;
                                 const auto now =
                                     have != nullptr ? std::optional{*have} : std::nullopt;
                                 for (; known != end && known->first < key; ++known)
@@ -103,8 +111,7 @@ public:
                             });
         for (; known != end; ++known)
             agreed.push_back(known->first);
-        for (const auto& key : agreed)
-            differences_.erase(key);
+        differences_.erase_all(agreed);
         for (auto& [key, difference] : fresh)
             differences_.try_emplace(key, std::move(difference));
         return news;
@@ -113,24 +120,26 @@ public:
     /// What is to be done that may be tried at `now`.
     Changes<Key, Spec> changes(Moment now = Moment::max()) const {
         Changes<Key, Spec> all;
+        auto want = wanted_.begin();
         for (const auto& [key, difference] : differences_) {
             if (difference.not_before > now) continue;
-            const auto want = wanted_.find(key);
-            if (want == wanted_.end()) all.remove.insert(all.remove.end(), key);
-            else if (difference.observed)
-                all.update.emplace_hint(all.update.end(), key, want->second.spec);
-            else all.add.emplace_hint(all.add.end(), key, want->second.spec);
+            want = wanted_.lower_bound(want, key);
+            if (want == wanted_.end() || key < want->first)
+                all.remove.insert(all.remove.end(), key);
+            else if (difference.observed) all.update.try_emplace(key, want->second.spec);
+            else all.add.try_emplace(key, want->second.spec);
         }
         return all;
     }
     /// The kernel was given those changes and refused none of them.
     void applied(const Changes<Key, Spec>& changes) {
-        for (const auto& key : changes.remove)
-            observe(key, std::nullopt);
-        for (const auto& [key, spec] : changes.update)
-            observe(key, spec);
-        for (const auto& [key, spec] : changes.add)
-            observe(key, spec);
+        believe(
+            changes.remove, [](const Key& key) -> const Key& { return key; },
+            [](const Key&) -> const Spec* { return nullptr; });
+        for (const auto* written : {&changes.update, &changes.add})
+            believe(
+                *written, [](const auto& entry) -> const Key& { return entry.first; },
+                [](const auto& entry) { return &entry.second; });
     }
     /// What the kernel holds at a key that nobody wants is no concern of ours any more.
     void forget(const Key& key) {
@@ -168,6 +177,22 @@ public:
     }
 
 private:
+    /// The kernel holds this at these keys, which come in rising order.
+    template <class Entries, class KeyOf, class Seen>
+    void believe(const Entries& entries, const KeyOf& key_of, const Seen& seen) {
+        std::vector<Key> agreed;
+        auto want = std::as_const(wanted_).begin();
+        for (const auto& entry : entries) {
+            const Key& key = key_of(entry);
+            const Spec* const have = seen(entry);
+            want = std::as_const(wanted_).lower_bound(want, key);
+            const bool unwanted = want == std::as_const(wanted_).end() || key < want->first;
+            if (unwanted ? have == nullptr : have != nullptr && *have == want->second.spec)
+                agreed.push_back(key);
+            else differences_[key].observed = have == nullptr ? std::nullopt : std::optional{*have};
+        }
+        differences_.erase_all(agreed);
+    }
     /// The wish at a key changed: what was the wish is what the kernel holds, unless known better.
     /// A new wish is tried at once, whatever the old one's back-off.
     void change(const Key& key, const std::optional<Spec>& before,

@@ -122,7 +122,7 @@ private:
     bool outranks(const model::ObjectName& one, const model::ObjectName& other) const;
     const VirtualServer& server(const model::ObjectName& name, const ipvs::ServiceKey& key) const;
     bool is_excluded(const ipvs::ServiceKey& key) const;
-    void lose_destinations(const ipvs::ServiceKey& service);
+    void lose_destinations();
     void leave_alone(const VirtualServer& server);
     ipset::SetSpec desired_set(SetId id) const;
     void add_set_changes(SetId id, Moment now, ipset::TableChanges& out) const;

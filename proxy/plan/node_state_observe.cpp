@@ -20,18 +20,31 @@ std::optional<ipvs::DestinationKey> lowest(const std::optional<ipvs::ServiceKey>
 
 } // namespace
 
-/// A virtual server that is gone took its real servers with it.
-void NodeState::lose_destinations(const ipvs::ServiceKey& service) {
-    std::vector<ipvs::DestinationKey> lost;
-    const auto collect = [&](const auto& map) {
-        for (auto at = map.lower_bound({service, {}, {}});
-             at != map.end() && at->first.service == service; ++at)
-            lost.push_back(at->first);
-    };
-    collect(destinations_.wanted());
-    collect(destinations_.differences());
-    for (const auto& key : lost)
-        destinations_.observe(key, std::nullopt);
+/// Virtual servers that are gone took their real servers with them. Those that are neighbours are
+/// seen to be empty in one, so that an empty node is one walk.
+void NodeState::lose_destinations() {
+    const auto& wanted = services_.wanted();
+    const auto& differences = services_.differences();
+    for (auto gone = differences.begin(); gone != differences.end();) {
+        if (gone->second.observed) {
+            ++gone;
+            continue;
+        }
+        const auto first = gone->first;
+        auto next = wanted.find(first); // what is not there differs only because it is wanted
+        const auto both_stand_at_another_gone = [&] {
+            return gone != differences.end() && next != wanted.end() && !gone->second.observed &&
+                   gone->first == next->first;
+        };
+        do {
+            ++gone;
+            ++next;
+        } while (both_stand_at_another_gone());
+        std::optional<ipvs::ServiceKey> last;
+        if (next != wanted.end()) last = next->first;
+        if (gone != differences.end()) last = std::min(last.value_or(gone->first), gone->first);
+        destinations_.observe(ipvs::Destinations{}, lowest(first), lowest(last));
+    }
 }
 
 std::size_t NodeState::observe(const NodeSnapshot& seen) {
@@ -67,25 +80,22 @@ std::size_t NodeState::observe_device(const DeviceState& seen) {
 }
 
 std::size_t NodeState::observe_services(const ipvs::Services& seen) {
-    ipvs::Services ours;
-    for (const auto& [key, spec] : seen) {
-        const bool ours_to_remove = settings_.enabled[key.address.family()] && !is_excluded(key);
-        if (ours_to_remove || services_.wanted(key) != nullptr)
-            ours.emplace_hint(ours.end(), key, spec);
-    }
-    const auto news = services_.observe(ours);
-    for (const auto& [key, difference] : services_.differences())
-        if (!difference.observed) lose_destinations(key);
+    const auto ours_to_remove = [&](const ipvs::ServiceKey& key) {
+        return settings_.enabled[key.address.family()] && !is_excluded(key);
+    };
+    const auto news = services_.observe(seen, {}, {}, ours_to_remove);
+    lose_destinations();
     return news;
 }
 
 std::size_t NodeState::observe_destinations(const ipvs::Destinations& seen,
                                             const std::optional<ipvs::ServiceKey>& first,
                                             const std::optional<ipvs::ServiceKey>& last) {
-    ipvs::Destinations ours; // those of virtual servers that go or stay foreign do not matter
-    for (const auto& [key, spec] : seen)
-        if (services_.wanted(key.service) != nullptr) ours.emplace_hint(ours.end(), key, spec);
-    return destinations_.observe(ours, lowest(first), lowest(last));
+    // Those of virtual servers that go or stay foreign do not matter.
+    const auto ours = [&](const ipvs::DestinationKey& key) {
+        return services_.wanted(key.service) != nullptr;
+    };
+    return destinations_.observe(seen, lowest(first), lowest(last), ours);
 }
 
 std::size_t NodeState::observe_set(SetId id, const std::optional<ipset::SetSpec>& spec,
@@ -94,10 +104,10 @@ std::size_t NodeState::observe_set(SetId id, const std::optional<ipset::SetSpec>
     auto& state = sets_.at(id.index());
     const std::size_t gone = state.spec && !spec ? 1 : 0;
     state.spec = spec;
-    std::map<ipset::Entry, Present> present;
+    SortedMap<ipset::Entry, Present> present;
     if (spec)
         for (const auto& entry : entries)
-            present.emplace_hint(present.end(), entry, Present{});
+            present.try_emplace(entry);
     return gone + state.entries.observe(present);
 }
 

@@ -7,14 +7,20 @@
 namespace ipvsproxy::plan {
 namespace {
 
-/// Moves what `test` holds for from one map (or set) into another.
-template <class Container, class Test>
-void move_if(Container& from, Container& to, const Test& test) {
-    for (auto at = from.begin(); at != from.end();) {
-        const auto next = std::next(at);
-        if (test(*at)) to.insert(from.extract(at));
-        at = next;
-    }
+/// Moves what stands side by side from `first` on, and belongs together, from one map into another.
+template <class Map, class Test>
+void move_run(Map& from, Map& to, const typename Map::key_type& first, const Test& belongs) {
+    for (auto at = from.lower_bound(first); at != from.end() && belongs(at->first);
+         at = from.erase(at))
+        to.try_emplace(at->first, std::move(at->second));
+}
+
+/// The additions and updates.
+template <class Key, class Spec, class Test>
+void move_writes(Changes<Key, Spec>& from, Changes<Key, Spec>& to,
+                 const std::type_identity_t<Key>& first, const Test& belongs) {
+    move_run(from.add, to.add, first, belongs);
+    move_run(from.update, to.update, first, belongs);
 }
 
 /// What every service stands on comes first too: the device, the sets, and the chains, which are
@@ -37,19 +43,15 @@ void take_ground(NodeChanges& all, NodeChanges& first) {
 /// Takes the additions and updates that are urgent out of `all`.
 NodeChanges take_urgent(NodeChanges& all, const Urgent& urgent) {
     NodeChanges first;
-    const auto bound = [&](const auto& entry) {
-        return urgent.addresses.contains(entry.first.address);
-    };
-    move_if(all.addresses.add, first.addresses.add, bound);
-    move_if(all.addresses.update, first.addresses.update, bound);
-    const auto served = [&](const auto& entry) { return urgent.services.contains(entry.first); };
-    move_if(all.ipvs.services.add, first.ipvs.services.add, served);
-    move_if(all.ipvs.services.update, first.ipvs.services.update, served);
-    const auto answers = [&](const auto& entry) {
-        return urgent.services.contains(entry.first.service);
-    };
-    move_if(all.ipvs.destinations.add, first.ipvs.destinations.add, answers);
-    move_if(all.ipvs.destinations.update, first.ipvs.destinations.update, answers);
+    for (const auto& address : urgent.addresses)
+        move_writes(all.addresses, first.addresses, {address, 0, Binding::address},
+                    [&](const DeviceAddress& key) { return key.address == address; });
+    for (const auto& service : urgent.services) {
+        move_writes(all.ipvs.services, first.ipvs.services, service,
+                    [&](const ipvs::ServiceKey& key) { return key == service; });
+        move_writes(all.ipvs.destinations, first.ipvs.destinations, {service, {}, {}},
+                    [&](const ipvs::DestinationKey& key) { return key.service == service; });
+    }
     for (auto& [name, set] : all.sets.sets) {
         const auto is_urgent = [&, &name = name](const ipset::Entry& entry) {
             return urgent.entries.contains({name, entry});

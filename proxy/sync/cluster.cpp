@@ -113,7 +113,7 @@ Round Cluster::take_round(plan::Moment now) {
     round.now = now;
     round.changes = state_.changes(now);
     hold_device(round);
-    complete_servers(round.changes);
+    complete_servers(round.changes, now);
     open_doors(round);
     round.deadlines = drains_.deadlines();
     for (const auto& name : urgent_services)
@@ -135,44 +135,42 @@ void Cluster::hold_device(Round& round) {
 
 /// A virtual server that is added comes with all of its real servers, whatever became of them
 /// before; and real servers wait for their virtual server.
-void Cluster::complete_servers(plan::NodeChanges& changes) {
-    const auto& services = state_.services();
+void Cluster::complete_servers(plan::NodeChanges& changes, plan::Moment now) {
+    const auto& coming = changes.ipvs.services.add;
+    auto& servers = changes.ipvs.destinations.add;
+    // Real servers of one virtual server follow each other, so it is asked about once.
+    std::optional<ipvs::ServiceKey> service;
+    bool waits = false;
+    erase_if(servers, [&](const auto& entry) {
+        if (service != entry.first.service) {
+            service = entry.first.service;
+            waits = !state_.services().believed_present(*service) && !coming.contains(*service);
+        }
+        return waits;
+    });
     const auto& destinations = state_.destinations();
-    auto& servers = changes.ipvs.destinations;
-    const auto waits = [&](const auto& entry) {
-        const auto& service = entry.first.service;
-        return !services.believed_present(service) && !changes.ipvs.services.add.contains(service);
-    };
-    std::erase_if(servers.add, waits);
-    for (const auto& [key, spec] : changes.ipvs.services.add) {
-        const auto& wanted = destinations.wanted();
-        for (auto at = wanted.lower_bound({key, {}, {}});
-             at != wanted.end() && at->first.service == key; ++at)
-            if (!destinations.believed_present(at->first))
-                servers.add.emplace(at->first, at->second.spec);
+    for (const auto& [key, difference] : destinations.differences()) {
+        if (difference.not_before <= now || difference.observed) continue;
+        if (coming.contains(key.service)) servers.try_emplace(key, *destinations.wanted(key));
     }
 }
 
 /// An address is bound once a virtual server is behind it: now, or in this round.
 void Cluster::open_doors(Round& round) {
-    const auto served = [&](const Address& address, const auto& test) {
-        const auto& wanted = state_.services().wanted();
-        for (auto at = wanted.lower_bound({address, {}, {}});
-             at != wanted.end() && at->first.address == address; ++at)
-            if (test(at->first)) return true;
-        return false;
-    };
-    const auto is_there = [&](const ipvs::ServiceKey& key) {
-        return state_.services().believed_present(key);
-    };
-    const auto comes = [&](const ipvs::ServiceKey& key) {
-        return round.changes.ipvs.services.add.contains(key);
-    };
-    std::erase_if(round.changes.addresses.add, [&](const auto& entry) {
+    const auto& services = std::as_const(state_).services();
+    const auto& wanted = services.wanted();
+    const auto& coming = round.changes.ipvs.services.add;
+    auto first = wanted.begin(); // addresses come in the order of the virtual servers
+    erase_if(round.changes.addresses.add, [&](const auto& entry) {
         const auto& address = entry.first.address;
-        if (served(address, is_there)) round.served.insert(address);
-        else return !served(address, comes);
-        return false;
+        first = wanted.lower_bound(first, {address, {}, {}});
+        bool is_there = false, comes = false;
+        for (auto at = first; at != wanted.end() && at->first.address == address; ++at) {
+            is_there = is_there || services.believed_present(at->first);
+            comes = comes || coming.contains(at->first);
+        }
+        if (is_there) round.served.insert(round.served.end(), address);
+        return !is_there && !comes;
     });
 }
 

@@ -99,7 +99,7 @@ private:
     void derive(const model::ObjectName& name);
     void index(const model::ObjectName& name, const model::Service* service);
     void hold_device(Round& round);
-    void complete_servers(plan::NodeChanges& changes);
+    void complete_servers(plan::NodeChanges& changes, plan::Moment now);
     void open_doors(Round& round);
     bool holds_anything(plan::Moment now);
 

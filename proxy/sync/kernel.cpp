@@ -85,7 +85,7 @@ private:
         for (const auto& refusal : outcome.services)
             refused.insert(refusal.key);
         for (const auto& [key, spec] : changes.services.add)
-            if (!refused.contains(key)) open_.insert(key.address);
+            if (!refused.contains(key)) open_.insert(open_.end(), key.address);
     }
 
     /// Remembers addresses that did not become local, or may not have: what makes them local so
@@ -101,7 +101,7 @@ private:
     /// Traffic to an address without a virtual server behind it would end at whatever listens on
     /// the node itself; so such an address stays unbound until there is one.
     void skip_addresses_without_server(DeviceAddressChanges& changes) {
-        std::erase_if(changes.add, [&](const auto& entry) {
+        erase_if(changes.add, [&](const auto& entry) {
             if (open_.contains(entry.first.address)) return false;
             outcome_.skipped.push_back(entry.first);
             return true;

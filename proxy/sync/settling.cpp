@@ -141,7 +141,7 @@ private:
         Changes<ipset::Entry, plan::Present> changes;
         changes.remove.insert(set.remove.begin(), set.remove.end());
         for (const auto& entry : set.add)
-            changes.add.emplace(entry, plan::Present{});
+            changes.add.try_emplace(entry);
         std::vector<Refusal<ipset::Entry>> refused;
         bool whole = outcome_.sets.unknown.contains(name);
         if (whole) report_.doubtful.insert(Part::sets);

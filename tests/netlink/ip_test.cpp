@@ -1,4 +1,8 @@
+#include <algorithm>
+#include <array>
 #include <catch2/catch.hpp>
+#include <random>
+#include <vector>
 
 #include "netlink/ip.h"
 
@@ -13,6 +17,26 @@ TEST_CASE("an address is read the way Kubernetes reads it", "[netlink]") {
                             "fe80::1%eth0", "[::1]", "1.2.3.", ".1.2.3", "1..2.3",
                             "1.2.3.99999999999", "1.2.3.4.", "+1.2.3.4", "::1::", "1.2.3.4/32"})
         CHECK_FALSE(Address::parse(bad).has_value());
+}
+
+TEST_CASE("addresses are ordered by family, then byte by byte", "[netlink]") {
+    std::mt19937 random{11};
+    std::vector<std::array<std::uint8_t, 16>> all;
+    for (int i = 0; i < 200; ++i) { // most differ in one byte only, so that every byte decides once
+        auto bytes = all.empty() || i % 40 == 0 ? std::array<std::uint8_t, 16>{0x20} : all.back();
+        bytes.at(random() % 15 + 1) = static_cast<std::uint8_t>(random());
+        all.push_back(bytes);
+    }
+    for (const auto& one : all)
+        for (const auto& other : all) {
+            CHECK((*Address::from_bytes(one) <=> *Address::from_bytes(other)) == (one <=> other));
+            CHECK((*Address::from_bytes(one) == *Address::from_bytes(other)) == (one == other));
+            const auto low = std::span{one}.last(4), high = std::span{other}.last(4);
+            CHECK((*Address::from_bytes(low) < *Address::from_bytes(high)) ==
+                  std::ranges::lexicographical_compare(low, high));
+        }
+    CHECK(*Address::parse("255.255.255.255") < *Address::parse("::"));
+    CHECK(*Address::parse("0.0.0.0") != *Address::parse("::"));
 }
 
 TEST_CASE("a prefix masks host bits away and contains only its own family", "[netlink]") {

@@ -72,6 +72,87 @@ TEST_CASE("erasing while walking leaves what was not asked for", "[sorted_map]")
     check_same(map, reference);
 }
 
+TEST_CASE("many keys are taken out of a sorted map in one walk", "[sorted_map]") {
+    std::mt19937 random{5};
+    const unsigned of_a_hundred = GENERATE(1U, 50U, 95U, 100U);
+    for (int round = 0; round < 20; ++round) {
+        Map map;
+        Reference reference;
+        std::vector<int> gone;
+        for (int key = 0; key < 3000; ++key) {
+            if (random() % 3 > 0) {
+                map.try_emplace(key);
+                reference.try_emplace(key);
+            }
+            if (random() % 100 < of_a_hundred && key > 500 * (round % 3)) gone.push_back(key);
+        }
+        map.erase_all(gone);
+        for (const int key : gone)
+            reference.erase(key);
+        check_same(map, reference);
+        for (int i = 0; i < 100; ++i) // it works on as before
+            check_bounds(map, reference, static_cast<int>(random() % 3100));
+        for (int i = 0; i < 300; ++i) {
+            const int key = static_cast<int>(random() % 3000);
+            map[key] = "new";
+            reference[key] = "new";
+        }
+        check_same(map, reference);
+    }
+}
+
+TEST_CASE("what a test holds for is taken out of a sorted map", "[sorted_map]") {
+    Map map;
+    Reference reference;
+    for (int key = 0; key < 1000; ++key) {
+        map.try_emplace(key);
+        reference.try_emplace(key);
+    }
+    const auto even = [](const auto& entry) { return entry.first % 2 == 0; };
+    CHECK(erase_if(map, even) == std::erase_if(reference, even));
+    check_same(map, reference);
+    CHECK(erase_if(map, even) == 0);
+}
+
+TEST_CASE("merging keeps what is there and takes what is not", "[sorted_map]") {
+    const Map some{{1, "one"}, {3, "three"}};
+    const Map more{{2, "two"}, {3, "THREE"}, {4, "four"}};
+    Map all = some;
+    Map rest = more;
+    all.merge(rest);
+    CHECK(all == Map{{1, "one"}, {2, "two"}, {3, "three"}, {4, "four"}});
+    CHECK(rest.empty());
+    Map other = more;
+    Map fewer = some;
+    other.merge(fewer);
+    CHECK(other == Map{{1, "one"}, {2, "two"}, {3, "THREE"}, {4, "four"}});
+}
+
+TEST_CASE("keys that rise are found from where the last one was", "[sorted_map]") {
+    std::mt19937 random{9};
+    Map map;
+    for (int i = 0; i < 1500; ++i)
+        map[static_cast<int>(random() % 5000)];
+    const Map& all = map;
+    for (const int stride : {1, 2, 7, 900}) {
+        auto from = all.begin();
+        for (int key = -1; key < 5100; key += stride) {
+            from = all.lower_bound(from, key);
+            REQUIRE(from == all.lower_bound(key));
+        }
+    }
+}
+
+TEST_CASE("sorted maps are equal when their elements are", "[sorted_map]") {
+    CHECK(Map{{2, "two"}, {1, "one"}} == Map{{1, "one"}, {2, "two"}});
+    CHECK(Map{{1, "one"}, {1, "other"}} == Map{{1, "one"}});
+    CHECK_FALSE(Map{{1, "one"}} == Map{{1, "two"}});
+    CHECK_FALSE(Map{{1, "one"}} == Map{});
+    Map map{{1, "one"}};
+    CHECK_FALSE(map.insert_or_assign(1, "two").second);
+    CHECK(map == Map{{1, "two"}});
+}
+
 TEST_CASE("a key that is not in a sorted map is not found", "[sorted_map]") {
     Map map;
     CHECK(map.begin() == map.end());

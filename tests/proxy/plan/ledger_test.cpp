@@ -11,7 +11,7 @@ using namespace std::chrono_literals;
 namespace {
 
 using Table = Ledger<int, int>;
-using Map = std::map<int, int>;
+using Map = SortedMap<int, int>;
 const Moment start{1h};
 
 /// What a ledger is to be: two whole maps, the wishes counted, and the keys that are held back.
@@ -115,7 +115,8 @@ private:
             seen[number(12)] = number(3);
         const auto believed = model.kernel;
         auto whole = model.kernel;
-        whole.erase(whole.lower_bound(first), whole.lower_bound(last));
+        erase_if(whole,
+                 [=](const auto& entry) { return entry.first >= first && entry.first < last; });
         for (const auto& [key, spec] : seen)
             if (key >= first && key < last) whole[key] = spec;
         model.kernel = whole;
@@ -212,7 +213,7 @@ TEST_CASE("a refused key is held back, counted, and tried at once when the wish 
     CHECK(table.changes(start + 5s).add == Map{{1, 7}});
 
     SECTION("an audit that finds it still missing keeps the back-off") {
-        CHECK(table.observe({}) == 0);
+        CHECK(table.observe(Map{}) == 0);
         CHECK(table.changes(start).empty());
         CHECK(table.refuse(1) == 3);
     }

@@ -58,8 +58,8 @@ public:
         const auto one = server();
         if (number(2) == 0) {
             kernel.services.erase(one.key);
-            std::erase_if(kernel.destinations.specs,
-                          [&](const auto& each) { return each.first.service == one.key; });
+            erase_if(kernel.destinations.specs,
+                     [&](const auto& each) { return each.first.service == one.key; });
         } else {
             kernel.services[one.key].scheduler = "wlc";
             for (const auto& at : one.destinations)

@@ -213,8 +213,8 @@ void patch(NodeSnapshot& kernel, const NodeChanges& changes) {
     }
     ipvsproxy::patch(kernel.device.addresses, changes.addresses);
     for (const auto& gone : changes.ipvs.services.remove)
-        std::erase_if(kernel.destinations.specs,
-                      [&](const auto& one) { return one.first.service == gone; });
+        erase_if(kernel.destinations.specs,
+                 [&](const auto& one) { return one.first.service == gone; });
     ipvsproxy::patch(kernel.services, changes.ipvs.services);
     ipvsproxy::patch(kernel.destinations.specs, changes.ipvs.destinations);
     for (const auto& [name, set] : changes.sets.sets) {

@@ -29,7 +29,10 @@ struct Life {
 /// Moves as many changes as `budget` allows from one container to another.
 template <class Container> void move_some(Container& from, Container& to, std::size_t& budget) {
     while (budget > 0 && !from.empty()) {
-        to.insert(from.extract(from.begin()));
+        if constexpr (requires { typename Container::mapped_type; })
+            to.try_emplace(from.begin()->first, from.begin()->second);
+        else to.insert(*from.begin());
+        from.erase(from.begin());
         --budget;
     }
 }

@@ -1,0 +1,154 @@
+// A list in few, large pieces of memory.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <iterator>
+#include <utility>
+#include <vector>
+
+#include "netlink/chunk_iterator.h"
+
+namespace ipvsproxy {
+
+/// What becomes of an element that is looked at.
+enum class Verdict : std::uint8_t { keep, erase, keep_the_rest };
+
+/// Chunks of about a page, none of them empty. Any insertion or removal ends all iterators.
+template <class Element> class ChunkList {
+    using Chunk = std::vector<Element>;
+
+public:
+    using iterator = ChunkIterator<std::vector<Chunk>, Element>;
+    using const_iterator = ChunkIterator<const std::vector<Chunk>, const Element>;
+
+    iterator begin() { return {&chunks_, 0, 0}; }
+    iterator end() { return {&chunks_, chunks_.size(), 0}; }
+    const_iterator begin() const { return {&chunks_, 0, 0}; }
+    const_iterator end() const { return {&chunks_, chunks_.size(), 0}; }
+    std::size_t size() const noexcept { return size_; }
+    const Element& back() const { return chunks_.back().back(); }
+
+    /// Where `test` is false first, of a list that begins with all elements for which it is true.
+    template <class Test> iterator first_without(const Test& test) {
+        return search<iterator>(*this, test);
+    }
+    template <class Test> const_iterator first_without(const Test& test) const {
+        return search<const_iterator>(*this, test);
+    }
+
+    /// Behind all others. What is appended leaves full chunks behind it. @return where it stands.
+    template <class... Arguments> iterator append(Arguments&&... arguments) {
+        if (chunks_.empty() || chunks_.back().size() >= limit) chunks_.emplace_back();
+        auto& chunk = chunks_.back();
+        if (chunk.size() == chunk.capacity())
+            chunk.reserve(chunks_.size() > 1 ? limit : std::min(chunk.size() + growth, limit));
+        chunk.emplace_back(std::forward<Arguments>(arguments)...);
+        ++size_;
+        return {&chunks_, chunks_.size() - 1, chunk.size() - 1};
+    }
+    /// Before `place`, which is not the end. @return where it stands.
+    iterator insert(iterator place, Element element) {
+        place = roomy(place);
+        auto& chunk = chunks_[place.chunk()];
+        if (chunk.size() == chunk.capacity()) chunk.reserve(std::min(chunk.size() + growth, limit));
+        chunk.insert(offset(chunk, place.at()), std::move(element));
+        ++size_;
+        return place;
+    }
+    /// @return where the element after it stands now.
+    iterator erase(iterator place) {
+        auto& chunk = chunks_[place.chunk()];
+        chunk.erase(offset(chunk, place.at()));
+        --size_;
+        return tidied(place);
+    }
+    /// Asks `test` once for each element from `first` on, in order, until it says keep_the_rest.
+    template <class Test> void erase_if(iterator first, const Test& test) {
+        auto verdict = Verdict::keep;
+        auto at = first.at();
+        for (auto i = first.chunk(); i < chunks_.size() && verdict != Verdict::keep_the_rest; ++i) {
+            auto& chunk = chunks_[i];
+            const auto rest =
+                std::remove_if(offset(chunk, at), chunk.end(), [&](const Element& element) {
+                    if (verdict != Verdict::keep_the_rest) verdict = test(element);
+                    return verdict == Verdict::erase;
+                });
+            at = 0;
+            if (rest == chunk.end()) continue;
+            size_ -= static_cast<std::size_t>(chunk.end() - rest);
+            chunk.erase(rest, chunk.end());
+            trim(chunk);
+        }
+        std::erase_if(chunks_, [](const Chunk& chunk) { return chunk.empty(); });
+        if (chunks_.size() > 1 && size_ < chunks_.size() * limit / 8) pack();
+    }
+
+private:
+    static constexpr std::size_t chunk_bytes = 4096;
+    static constexpr std::size_t limit = std::max<std::size_t>(chunk_bytes / sizeof(Element), 8);
+    static constexpr std::size_t growth = std::max<std::size_t>(limit / 8, 1);
+
+    template <class Where, class Self, class Test>
+    static Where search(Self& self, const Test& test) {
+        const auto chunk = std::ranges::partition_point(
+            self.chunks_, [&](const Chunk& one) { return test(one.back()); });
+        if (chunk == self.chunks_.end()) return self.end();
+        const auto at = std::ranges::partition_point(*chunk, test);
+        return {&self.chunks_, static_cast<std::size_t>(chunk - self.chunks_.begin()),
+                static_cast<std::size_t>(at - chunk->begin())};
+    }
+    template <class Vector> static auto offset(Vector& all, std::size_t at) {
+        return all.begin() + static_cast<std::ptrdiff_t>(at);
+    }
+    static void trim(Chunk& chunk) {
+        if (chunk.capacity() > 2 * (chunk.size() + growth)) chunk.shrink_to_fit();
+    }
+    static void move_behind(Chunk& chunk, Chunk& next) {
+        chunk.insert(chunk.end(), std::make_move_iterator(next.begin()),
+                     std::make_move_iterator(next.end()));
+    }
+
+    /// The same place, in a chunk that has room.
+    iterator roomy(iterator place) {
+        if (chunks_[place.chunk()].size() < limit) return place;
+        chunks_.insert(offset(chunks_, place.chunk() + 1), Chunk{});
+        auto& lower = chunks_[place.chunk()];
+        const auto half = lower.size() / 2;
+        chunks_[place.chunk() + 1].assign(std::make_move_iterator(offset(lower, half)),
+                                          std::make_move_iterator(lower.end()));
+        lower.erase(offset(lower, half), lower.end());
+        if (place.at() > half) return {&chunks_, place.chunk() + 1, place.at() - half};
+        return place;
+    }
+    /// The same place, after its chunk has become smaller: chunks that are nearly empty are joined,
+    /// so that memory follows the number of elements down as well.
+    iterator tidied(iterator place) {
+        auto& chunk = chunks_[place.chunk()];
+        const bool last = place.chunk() + 1 == chunks_.size();
+        if (chunk.empty()) {
+            chunks_.erase(offset(chunks_, place.chunk()));
+        } else if (!last && chunk.size() + chunks_[place.chunk() + 1].size() <= limit / 2) {
+            move_behind(chunk, chunks_[place.chunk() + 1]);
+            chunks_.erase(offset(chunks_, place.chunk() + 1));
+        } else {
+            trim(chunk);
+            if (place.at() == chunk.size()) return {&chunks_, place.chunk() + 1, 0};
+        }
+        return place;
+    }
+    /// Joins chunks of which many are nearly empty.
+    void pack() {
+        std::vector<Chunk> joined;
+        for (auto& chunk : chunks_)
+            if (joined.empty() || joined.back().size() + chunk.size() > limit)
+                joined.push_back(std::move(chunk));
+            else move_behind(joined.back(), chunk);
+        chunks_ = std::move(joined);
+    }
+
+    std::vector<Chunk> chunks_;
+    std::size_t size_{};
+};
+
+} // namespace ipvsproxy
