@@ -13,18 +13,20 @@ FUZZ_SECONDS = os.environ.get("FUZZ_SECONDS", "5")
 
 # Test builds are to be compiled quickly: with sanitizers -O0 takes half the time of -O1, and a library's sources in one
 # unit (-Dunity) less than one by one, for much of it goes into headers. g++ 12 warns of things that are not there once
-# its sanitizers have rewritten the code; the other builds, whose units are single sources, keep -Werror.
+# its sanitizers have rewritten the code; the other builds keep -Werror, and the release build single sources.
 QUICK = ["-Dbuildtype=plain", "-Doptimization=0", "-Ddebug=true", "-Dunity=on", "-Dunity_size=20", "-Dwerror=false",
     "-Dcpp_args=-g1 -fno-sanitize-recover=all"]
-CLANG = ["-Dbuildtype=plain", "-Doptimization=1", "-Ddebug=true", "-Db_lundef=false"]
+CLANG = ["-Dbuildtype=plain", "-Doptimization=1", "-Ddebug=true", "-Dunity=on", "-Dunity_size=20", "-Db_lundef=false"]
+# What one source has may shadow, or take the place of, what another has: single sources tell.
+IN_UNITS = "-g1 -fno-sanitize-recover=all -Wno-shadow -Wno-unused-function"
 BUILDS = {
     "build": ("g++", ["-Dbuildtype=release", "-Doptimization=2"]),
     "build-asan": ("g++", [*QUICK, "-Db_sanitize=address,undefined"]),
     # ASan and TSan need more address space than the user-mode kernel has; UBSan runs there.
     "build-ubsan": ("g++", [*QUICK, "-Db_sanitize=undefined"]),
     # g++ 12 warns that its own TSan does not see Asio's fences.
-    "build-tsan": ("clang++", [*CLANG, "-Dcpp_args=-g1 -fno-sanitize-recover=all", "-Db_sanitize=thread"]),
-    "build-fuzz": ("clang++", [*CLANG, "-Dcpp_args=-g1 -fno-sanitize-recover=all -fsanitize=fuzzer-no-link",
+    "build-tsan": ("clang++", [*CLANG, f"-Dcpp_args={IN_UNITS}", "-Db_sanitize=thread"]),
+    "build-fuzz": ("clang++", [*CLANG, f"-Dcpp_args={IN_UNITS} -fsanitize=fuzzer-no-link",
         "-Db_sanitize=address,undefined", "-Dfuzz=true"]),
 }
 
@@ -237,18 +239,18 @@ class Stage:
         self.test, self.needs, self.alone = test, needs, alone
 
 
-# In the order in which they begin: what takes long comes first.
+# In the order in which their builds are made and they begin: what takes long comes first.
 STAGES = {
     "format": Stage(stage_format),
     "structure": Stage(stage_structure),
-    "build": Stage(stage_build, RELEASE),
-    "docs": Stage(stage_docs, RELEASE),
     "kernel": Stage(stage_kernel, ("build-ubsan", lambda: ["ipvsproxy", *programs_with("build-ubsan", "[.kernel]")])),
     "parity": Stage(stage_parity, UBSAN),
-    "unit": Stage(stage_unit, ("build-asan", lambda: ["ipvsproxy", *programs("build-asan", r"tests/\S+_test")])),
     "faults": Stage(stage_faults, UBSAN),
-    "soak": Stage(stage_soak, RELEASE),
     "nft": Stage(stage_nft, ("build-ubsan", lambda: programs_with("build-ubsan", "[.nft]"))),
+    "unit": Stage(stage_unit, ("build-asan", lambda: ["ipvsproxy", *programs("build-asan", r"tests/\S+_test")])),
+    "build": Stage(stage_build, RELEASE),
+    "docs": Stage(stage_docs, RELEASE),
+    "soak": Stage(stage_soak, RELEASE),
     "package": Stage(stage_package, RELEASE),
     "demo": Stage(stage_demo, RELEASE),
     "race": Stage(stage_race, ("build-tsan", lambda: programs("build-tsan", r"tests/proxy/sync/\w+_test"))),
