@@ -139,8 +139,9 @@ std::string fish_options(const CLI::App& app, const std::string& where) {
         for (const auto& name : option->get_lnames())
             names += " -l " + name;
         if (names.empty() || !is_shown(*option)) continue;
-        out += "complete -c " + where + names + (takes_value(*option) ? " -r" : "") + " -d '" +
-               quoted(option->get_description()) + "'\n";
+        out.append("complete -c ").append(where).append(names);
+        out.append(takes_value(*option) ? " -r" : "").append(" -d '");
+        out.append(quoted(option->get_description())).append("'\n");
     }
     return out;
 }

@@ -112,8 +112,7 @@ public:
         for (; known != end; ++known)
             agreed.push_back(known->first);
         differences_.erase_all(agreed);
-        for (auto& [key, difference] : fresh)
-            differences_.try_emplace(key, std::move(difference));
+        add_differences(std::move(fresh));
         return news;
     }
 
@@ -177,6 +176,12 @@ public:
     }
 
 private:
+    /// @param fresh under keys that are not there yet
+    void add_differences(std::vector<std::pair<Key, Difference>> fresh) {
+        for (auto& [key, difference] : fresh)
+            differences_.try_emplace(key, std::move(difference));
+    }
+
     /// The kernel holds this at these keys, which come in rising order.
     template <class Entries, class KeyOf, class Seen>
     void believe(const Entries& entries, const KeyOf& key_of, const Seen& seen) {
