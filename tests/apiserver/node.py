@@ -185,7 +185,11 @@ class Guard:
 
     def run(self):
         while not self.over:
-            self.look()
+            try:
+                self.look()
+            except Exception as error:  # a guard that cannot look has not seen that all is well
+                self.missing.append(f"the guard cannot look: {error!r}")
+                return
             time.sleep(0.02)
 
     def __enter__(self):
