@@ -35,9 +35,9 @@ public:
 
     /// One dump. @throws also EBADMSG when an answer cannot be read.
     Services services() override;
-    /// About one system call for an IPv4 virtual server, two for an IPv6 one.
-    /// One system call where the first IPv4 virtual servers tell; then a dump.
+    /// One system call where the first IPv4 virtual servers tell; else a dump.
     bool schedules_by(std::string_view scheduler) override;
+    /// About one system call for an IPv4 virtual server, two for an IPv6 one.
     ObservedDestinations destinations(std::span<const ServiceKey> services) override;
     Outcome apply(const TableChanges& changes) override;
     Timeouts timeouts() override;
