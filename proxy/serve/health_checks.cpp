@@ -38,8 +38,7 @@ PerFamily<std::vector<Address>> probe_addresses(const PerFamily<std::vector<Pref
                                     [&](const Prefix& prefix) { return prefix.contains(address); }))
                 all[family].push_back(address);
         std::ranges::sort(all[family]);
-        const auto repeats = std::ranges::unique(all[family]);
-        all[family].erase(repeats.begin(), repeats.end());
+        all[family].erase(std::unique(all[family].begin(), all[family].end()), all[family].end());
     }
     return all;
 }

@@ -22,38 +22,58 @@ struct Choice {
     std::string version{}; ///< of config.k8s.io
 };
 
-/// `application/json;v=v1beta1;g=config.k8s.io;as=Statusz` and what else Accept may hold; the first
-/// that can be served. Nothing when none can.
+/// One of those that Accept holds: `application/json;v=v1beta1;g=config.k8s.io;as=Statusz`.
+struct Range {
+    std::string media{};
+    std::string version{};
+    std::string group{};
+    std::string kind{};
+};
+
+Range parse_range(const std::string& text) {
+    const auto parts = config::split(text, ';');
+    Range range{.media = config::lower(config::trimmed(parts.front()))};
+    for (const auto& part : parts) {
+        const auto word = config::trimmed(part);
+        if (word.starts_with("v=")) range.version = word.substr(2);
+        if (word.starts_with("g=")) range.group = word.substr(2);
+        if (word.starts_with("as=")) range.kind = word.substr(3);
+    }
+    return range;
+}
+
+/// The page in the form that this range asks for; nothing when it asks for something else.
+std::optional<Choice> offered(const Range& range, std::string_view kind) {
+    static constexpr std::array<std::string_view, 3> as_text{"text/plain", "text/*", "*/*"};
+    static constexpr std::array<std::string_view, 2> versions{"v1beta1", "v1alpha1"};
+    if (std::ranges::find(as_text, range.media) != as_text.end()) return Choice{};
+    if (range.group != "config.k8s.io" || range.kind != kind) return {};
+    if (std::ranges::find(versions, range.version) == versions.end()) return {};
+    if (range.media == "application/json") return Choice{Form::json, range.version};
+    if (range.media == "application/yaml") return Choice{Form::yaml, range.version};
+    return {};
+}
+
+/// The first in Accept that can be served. Nothing when none can.
 std::optional<Choice> choose(const http::Request& request, std::string_view kind) {
     const auto accept = request.headers.joined("Accept");
     if (config::trimmed(accept).empty()) return Choice{};
-    for (const auto& range : config::split(accept)) {
-        const auto parts = config::split(range, ';');
-        const auto media = config::lower(config::trimmed(parts.front()));
-        std::string group;
-        std::string as;
-        Choice choice;
-        for (const auto& part : parts) {
-            const auto word = config::trimmed(part);
-            if (word.starts_with("v=")) choice.version = word.substr(2);
-            if (word.starts_with("g=")) group = word.substr(2);
-            if (word.starts_with("as=")) as = word.substr(3);
-        }
-        if (media == "text/plain" || media == "text/*" || media == "*/*") return Choice{};
-        const bool ours = group == "config.k8s.io" && as == kind &&
-                          (choice.version == "v1beta1" || choice.version == "v1alpha1");
-        choice.form = media == "application/yaml" ? Form::yaml : Form::json;
-        if (ours && (media == "application/json" || media == "application/yaml")) return choice;
-    }
+    for (const auto& range : config::split(accept))
+        if (auto choice = offered(parse_range(range), kind)) return choice;
     return {};
 }
 
 /// JSON is YAML in one line but for the outermost object, which is written a key a line.
 std::string object(Form form, const Fields& fields) {
     std::string out;
-    for (const auto& [key, value] : fields)
-        out += form == Form::yaml ? key + ": " + value + '\n'
-                                  : (out.empty() ? "{" : ",") + log::json_quoted(key) + ':' + value;
+    for (const auto& [key, value] : fields) {
+        if (form == Form::yaml) out.append(key).append(": ").append(value).append("\n");
+        else
+            out.append(out.empty() ? "{" : ",")
+                .append(log::json_quoted(key))
+                .append(":")
+                .append(value);
+    }
     return form == Form::yaml ? out : out + '}';
 }
 
@@ -122,7 +142,7 @@ http::Response flagz(const http::Request& request, const About& about) {
     }
     std::string body = heading("flagz");
     for (const auto& [name, value] : flags)
-        body += name + '=' + value + '\n';
+        body.append(name).append("=").append(value).append("\n");
     return text_page(std::move(body));
 }
 

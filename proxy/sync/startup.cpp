@@ -101,24 +101,25 @@ std::string shown(const ipvs::Timeouts& timeouts) {
            ' ' + std::to_string(timeouts.udp.count());
 }
 
+std::string sysctl_refused(const config::SysctlChange& change) {
+    return "sysctl " + dotted(change.sysctl.name) + " cannot be set to " + change.sysctl.value +
+           ": " + change.error.message() + "; it is " + change.before.value_or("unreadable") +
+           "; set it on the host, or give the process the right to";
+}
+
 void prepare_sysctls(RealKernel& kernel, const config::Options& options, std::size_t& written) {
     const auto wanted = wanted_sysctls(kernel, options);
     for (const auto& change : config::apply_sysctls(wanted, kernel.sysctls())) {
-        const auto name = dotted(change.sysctl.name);
         if (!change.error) {
             ++written;
-            log::info("Set sysctl", {{"name", name},
+            log::info("Set sysctl", {{"name", dotted(change.sysctl.name)},
                                      {"value", change.sysctl.value},
                                      {"before", change.before.value_or("unreadable")}});
             continue;
         }
-        const auto cause = "cannot be set to " + change.sysctl.value + ": " +
-                           change.error.message() + "; it is " +
-                           change.before.value_or("unreadable");
-        const std::string remedy = "set it on the host, or give the process the right to";
-        if (change.sysctl.required)
-            throw std::runtime_error{"sysctl " + name + ' ' + cause + "; " + remedy};
-        log::warning("sysctl " + name + ' ' + cause + "; " + remedy);
+        const auto refusal = sysctl_refused(change);
+        if (change.sysctl.required) throw std::runtime_error{refusal};
+        log::warning(refusal);
     }
 }
 
