@@ -196,7 +196,7 @@ std::string user_agent(const std::string& version, const std::string& reference)
     return "ipvsproxy/" + version + " (linux/" + name + ") kube-proxy/" + reference;
 }
 
-std::unique_ptr<Client> make_https_client(asio::any_io_executor executor, Access access,
+std::unique_ptr<Client> make_https_client(const asio::any_io_executor& executor, Access access,
                                           HttpsClientSettings settings) {
     return std::make_unique<HttpsClient>(executor, std::move(access), std::move(settings));
 }

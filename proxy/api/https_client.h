@@ -29,7 +29,7 @@ std::string user_agent(const std::string& version, const std::string& reference)
 
 /// A client whose connections are all closed with it and its answers. Each watch has a connection
 /// of its own while it goes on; others take turns on kept ones.
-std::unique_ptr<Client> make_https_client(boost::asio::any_io_executor executor, Access access,
-                                          HttpsClientSettings settings);
+std::unique_ptr<Client> make_https_client(const boost::asio::any_io_executor& executor,
+                                          Access access, HttpsClientSettings settings);
 
 } // namespace ipvsproxy::api
