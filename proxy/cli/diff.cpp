@@ -62,6 +62,7 @@ void print(const std::vector<plan::Line>& lines, const std::vector<plan::Line>& 
            Output output) {
     if (output == Output::text) {
         const auto text = plan::text(lines);
+        // NOLINTNEXTLINE(concurrency-mt-unsafe): nothing in this program changes the environment
         const bool terminal = isatty(STDOUT_FILENO) == 1 && getenv("NO_COLOR") == nullptr;
         std::cout << (terminal ? coloured(text) : text);
         for (const auto& line : leaving)
@@ -75,6 +76,7 @@ void print(const std::vector<plan::Line>& lines, const std::vector<plan::Line>& 
 /// Adds what is switched otherwise in the kernel than the configuration asks for.
 void add_switches(std::vector<plan::Line>& lines, const std::vector<sync::SwitchChange>& switches) {
     std::vector<plan::Line> first;
+    first.reserve(switches.size());
     for (const auto& change : switches)
         first.push_back({plan::Sign::update, "sysctl", change.command, change.reason, ""});
     lines.insert(lines.begin(), first.begin(), first.end());

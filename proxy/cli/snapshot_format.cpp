@@ -100,7 +100,7 @@ json::object chains_json(const iptables::Chains& chains) {
 /// A value together with where it stands, for messages.
 class Cursor {
 public:
-    Cursor(YAML::Node node, std::string path) : node_{std::move(node)}, path_{std::move(path)} {}
+    Cursor(const YAML::Node& node, std::string path) : node_{node}, path_{std::move(path)} {}
 
     Cursor operator[](const char* key) const {
         return {node_.IsMap() ? node_[key] : YAML::Node{YAML::NodeType::Undefined},
@@ -124,8 +124,8 @@ public:
         if (!node_ || !node_.IsScalar()) fail("is missing or no text");
         return node_.Scalar();
     }
-    std::string text_or(std::string other) const {
-        return node_ && node_.IsScalar() ? node_.Scalar() : std::move(other);
+    std::string text_or(const std::string& other) const {
+        return node_ && node_.IsScalar() ? node_.Scalar() : other;
     }
     template <class Number> Number number() const {
         const auto digits = text();
@@ -240,6 +240,7 @@ iptables::Chains read_chains(const Cursor& from) {
     return chains;
 }
 
+// NOLINTBEGIN(misc-no-recursion): as deep as a snapshot's JSON is nested
 void emit(YAML::Emitter& out, const json::value& value) {
     switch (value.kind()) {
     case json::kind::object:
@@ -286,6 +287,7 @@ void indent(std::string& out, const json::value& value, const std::string& margi
              [&](const json::value& member) { indent(out, member, inner); });
     else out += json::serialize(value);
 }
+// NOLINTEND(misc-no-recursion)
 
 } // namespace
 
