@@ -19,7 +19,7 @@ std::string_view view(Text text) noexcept {
 }
 
 /// What the parser calls. Virtual functions of Beast's, whose names are not ours to choose.
-template <bool is_request> class Parser final : public beast::http::basic_parser<is_request> {
+template <bool IsRequest> class Parser final : public beast::http::basic_parser<IsRequest> {
 public:
     Parser(const Limits& limits, bool head_only, const BodyPiece& piece) : piece_{piece} {
         constexpr std::size_t largest = std::numeric_limits<std::uint32_t>::max();
@@ -79,7 +79,7 @@ private:
     std::uint64_t chunk_left_{};
 };
 
-template <bool is_request> Problem problem(const Parser<is_request>& parser, const Error& error) {
+template <bool IsRequest> Problem problem(const Parser<IsRequest>& parser, const Error& error) {
     if (parser.unknown_coding) return {501, "its Transfer-Encoding is not chunked"};
     if (error == beast::http::error::header_limit) return {431, "its head is too large"};
     if (error == beast::http::error::body_limit) return {413, "its body is too large"};
@@ -87,7 +87,7 @@ template <bool is_request> Problem problem(const Parser<is_request>& parser, con
 }
 
 /// Feeds a parser from pieces of any size: it wants each line whole, so the begun one is kept.
-template <bool is_request> class Feed {
+template <bool IsRequest> class Feed {
 public:
     Feed(Limits limits, bool head_only, BodyPiece piece)
         : limits_{limits}, head_only_{head_only}, piece_{std::move(piece)} {
@@ -111,19 +111,9 @@ public:
         const bool joined = !kept_.empty();
         if (joined) kept_.append(bytes);
         const std::string_view all = joined ? std::string_view{kept_} : bytes;
-        std::size_t used = 0;
-        while (used < all.size() && !done()) {
-            Error error;
-            const bool in_head = !parser_->is_header_done();
-            const auto rest = all.substr(used);
-            if (foreign(rest)) return fail({400, "it is not HTTP"});
-            if (too_short(rest)) break;
-            const auto taken = parser_->put(boost::asio::buffer(rest.data(), rest.size()), error);
-            used += taken;
-            if (in_head) head_size_ += taken;
-            if (error == beast::http::error::need_more) break;
-            if (error) return fail(problem(*parser_, error));
-        }
+        const auto parsed = parse(all);
+        if (!parsed) return fail(parsed.error());
+        const auto used = *parsed;
         const auto rest = all.size() - used;
         if (head_size_ > limits_.head || (!done() && rest > limits_.head))
             return fail({431, "its head is too large"});
@@ -141,16 +131,33 @@ public:
         return *failure_;
     }
     const std::optional<Problem>& failure() const noexcept { return failure_; }
-    Parser<is_request>& parser() noexcept { return *parser_; }
-    const Parser<is_request>& parser() const noexcept { return *parser_; }
+    Parser<IsRequest>& parser() noexcept { return *parser_; }
+    const Parser<IsRequest>& parser() const noexcept { return *parser_; }
     bool started() const noexcept { return started_; }
     bool head_done() const noexcept { return parser_->is_header_done(); }
     bool done() const noexcept { return parser_->is_done(); }
 
 private:
+    /// @return how much of it the parser took; what is left is the beginning of a line.
+    Result<std::size_t> parse(std::string_view bytes) {
+        std::size_t used = 0;
+        while (used < bytes.size() && !done()) {
+            Error error;
+            const bool in_head = !parser_->is_header_done();
+            const auto rest = bytes.substr(used);
+            if (foreign(rest)) return Problem{400, "it is not HTTP"};
+            if (too_short(rest)) break;
+            const auto taken = parser_->put(boost::asio::buffer(rest.data(), rest.size()), error);
+            used += taken;
+            if (in_head) head_size_ += taken;
+            if (error == beast::http::error::need_more) break;
+            if (error) return problem(*parser_, error);
+        }
+        return used;
+    }
     /// Answers of other protocols are told by their first bytes, without waiting for a line's end.
     bool foreign(std::string_view rest) const {
-        return !is_request && parser_->version == 0 &&
+        return !IsRequest && parser_->version == 0 &&
                !std::string_view{"HTTP/"}.starts_with(rest.substr(0, 5));
     }
     /// Beast 1.81 asserts that the last chunk does not come in four bytes and one. Between chunks
@@ -163,7 +170,7 @@ private:
     Limits limits_;
     bool head_only_;
     BodyPiece piece_;
-    std::optional<Parser<is_request>> parser_;
+    std::optional<Parser<IsRequest>> parser_;
     std::string kept_; ///< a line that has begun
     std::size_t head_size_{};
     bool started_{};

@@ -104,6 +104,7 @@ private:
     asio::awaitable<void> accept(std::shared_ptr<Shared> self, Acceptor acceptor);
     void welcome(tcp::socket socket);
     asio::awaitable<void> serve(std::shared_ptr<Shared> self, std::shared_ptr<Client> client);
+    asio::awaitable<bool> read(std::shared_ptr<Client> client, std::string& into);
     asio::awaitable<bool> receive(std::shared_ptr<Client> client, RequestReader& reader,
                                   std::string& rest);
     asio::awaitable<bool> send(std::shared_ptr<Client> client, std::string bytes);
@@ -187,23 +188,30 @@ void Server::Shared::welcome(tcp::socket socket) {
     asio::co_spawn(executor_, serve(shared_from_this(), client), asio::detached);
 }
 
+/// @return whether more has come; not when the client has gone, or idles while the server closes.
+asio::awaitable<bool> Server::Shared::read(std::shared_ptr<Client> client, std::string& into) {
+    if (closing_ && client->idle) co_return false;
+    std::array<char, 8192> room{};
+    Error error;
+    const auto buffer = asio::buffer(room);
+    const auto size = co_await client->socket.async_read_some(
+        buffer, asio::redirect_error(asio::use_awaitable, error));
+    if (error) co_return false;
+    into.assign(room.data(), size);
+    if (std::exchange(client->idle, false)) client->allow(client, patience_.request);
+    co_return true;
+}
+
 /// @return whether a whole request has come; what was none has been answered.
 asio::awaitable<bool> Server::Shared::receive(std::shared_ptr<Client> client, RequestReader& reader,
                                               std::string& rest) {
-    std::array<char, 8192> buffer{};
     bool continued = false;
     client->idle = rest.empty();
     client->allow(client, client->idle ? patience_.idle : patience_.request);
     while (!reader.done()) {
         if (rest.empty()) {
-            if (closing_ && client->idle) co_return false;
-            Error error;
-            const auto into = asio::buffer(buffer);
-            const auto size = co_await client->socket.async_read_some(
-                into, asio::redirect_error(asio::use_awaitable, error));
-            if (error) co_return false;
-            rest.assign(buffer.data(), size);
-            if (std::exchange(client->idle, false)) client->allow(client, patience_.request);
+            const bool more = co_await read(client, rest);
+            if (!more) co_return false;
         }
         const auto taken = reader.feed(rest);
         if (!taken) {
