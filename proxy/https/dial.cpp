@@ -36,6 +36,7 @@ public:
     Race(Endpoints endpoints, std::chrono::nanoseconds head_start)
         : endpoints_{std::move(endpoints)}, head_start_{head_start} {}
 
+    // NOLINTBEGIN(misc-no-recursion): as deep as there are addresses
     /// Tries those from `at` on. @throws system_error when none answers.
     asio::awaitable<Socket> run(std::size_t at) {
         const auto executor = co_await asio::this_coro::executor;
@@ -72,6 +73,7 @@ private:
         co_await turn.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
         co_return co_await run(at);
     }
+    // NOLINTEND(misc-no-recursion)
 
     Endpoints endpoints_;
     std::chrono::nanoseconds head_start_;
@@ -85,8 +87,8 @@ Endpoints interleaved(Endpoints endpoints) {
                                      const tcp::endpoint& each) {
         return each.address().is_v6() == first;
     };
-    const auto second = std::ranges::stable_partition(endpoints, of_first_family);
-    const auto firsts = static_cast<std::size_t>(second.begin() - endpoints.begin());
+    const auto second = std::stable_partition(endpoints.begin(), endpoints.end(), of_first_family);
+    const auto firsts = static_cast<std::size_t>(second - endpoints.begin());
     Endpoints result;
     for (std::size_t at = 0; result.size() < endpoints.size(); ++at) {
         if (at < firsts) result.push_back(endpoints[at]);
