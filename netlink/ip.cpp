@@ -9,6 +9,7 @@ namespace ipvsproxy {
 namespace {
 
 constexpr std::array<std::uint8_t, 12> mapped_prefix{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+constexpr unsigned mapped_bits = mapped_prefix.size() * 8;
 
 /// A decimal number of digits alone, at most `limit`.
 std::optional<unsigned> parse_decimal(std::string_view text, unsigned limit) {
@@ -104,9 +105,12 @@ std::optional<Prefix> Prefix::parse(std::string_view text) {
     if (slash == std::string_view::npos) return std::nullopt;
     const auto address = Address::parse(text.substr(0, slash));
     if (!address) return std::nullopt;
-    const auto length = parse_decimal(text.substr(slash + 1), address->bits());
-    if (!length) return std::nullopt;
-    return Prefix{*address, static_cast<std::uint8_t>(*length)};
+    // Written as IPv6 an IPv4 network has the bits of the mapping before its own.
+    const bool mapped = address->family() == Family::v4 && text.find(':') < slash;
+    const unsigned before = mapped ? mapped_bits : 0;
+    const auto length = parse_decimal(text.substr(slash + 1), address->bits() + before);
+    if (!length || *length < before) return std::nullopt;
+    return Prefix{*address, static_cast<std::uint8_t>(*length - before)};
 }
 
 bool Prefix::contains(const Address& address) const noexcept {

@@ -45,10 +45,13 @@ TEST_CASE("a prefix masks host bits away and contains only its own family", "[ne
     CHECK(net.contains(*Address::parse("10.20.255.1")));
     CHECK_FALSE(net.contains(*Address::parse("10.21.0.1")));
     CHECK(Prefix::parse("2001:db8:1:2::9/61")->text() == "2001:db8:1::/61");
+    CHECK(Prefix::parse("::ffff:10.20.30.40/112")->text() == "10.20.0.0/16");
+    CHECK(Prefix::parse("::ffff:0.0.0.0/96")->text() == "0.0.0.0/0");
+    CHECK(Prefix::parse("::ffff:192.0.2.1/128")->text() == "192.0.2.1/32");
     CHECK(Prefix::parse("0.0.0.0/0")->contains(*Address::parse("255.1.2.3")));
     CHECK_FALSE(Prefix::parse("0.0.0.0/0")->contains(*Address::parse("::1")));
-    for (const auto* bad :
-         {"10.0.0.0", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/", "::/129", "/8", "10.0.0.0/8 "})
+    for (const auto* bad : {"10.0.0.0", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/", "::/129", "/8",
+                            "10.0.0.0/8 ", "::ffff:10.0.0.0/95", "::ffff:10.0.0.0/129"})
         CHECK_FALSE(Prefix::parse(bad).has_value());
 }
 
