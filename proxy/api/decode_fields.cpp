@@ -249,7 +249,9 @@ constexpr std::array spec_fields{
     texts(
         "externalIPs", of_service, [](Draft& draft) { draft.service.external_ips.clear(); },
         [](Draft& draft, Text value) {
-            return append_address(draft.service.external_ips, trimmed(value));
+            // What is blank, Kubernetes drops without a word; it trims no other.
+            return trimmed(value).empty() ? taken
+                                          : append_address(draft.service.external_ips, value);
         }),
     texts(
         "loadBalancerSourceRanges", of_service,

@@ -87,20 +87,37 @@ PerFamily<std::optional<Address>> cluster_ips(const Draft& draft, Notes& notes) 
     return chosen;
 }
 
-void finish_addresses(Draft& draft, Notes& notes) {
+void finish_addresses(Draft& draft, Origin origin, Notes& notes) {
     auto& service = draft.service;
     // The API server fills in the one from the other; manifests often have one of them.
-    if (draft.cluster_ips.empty() && !draft.cluster_ip.empty())
-        draft.cluster_ips.push_back(draft.cluster_ip);
     if (draft.cluster_ip.empty() && !draft.cluster_ips.empty())
         draft.cluster_ip = draft.cluster_ips.front();
+    // It fills in ipFamilies too; an object without them is older than they are, and has one.
+    const bool has_one = origin == Origin::server && draft.ip_families.empty();
+    if (draft.cluster_ips.empty() || has_one) draft.cluster_ips = {draft.cluster_ip};
     service.headless = draft.cluster_ip.empty() || draft.cluster_ip == "None";
     if (!service.headless) service.cluster_ip = cluster_ips(draft, notes);
     for (const auto& ingress : draft.ingress)
         if (ingress.ip && ingress.vip) service.ingress_vips.push_back(*ingress.ip);
 }
 
-Result<Object> finish_service(Draft& draft, const model::ObjectName& name, Notes& notes) {
+/// A name and a protocol say which endpoints a port leads to: of two ports that have both alike,
+/// kube-proxy knows the later one only. The API server lets no such Service in.
+void add_port(model::Service& service, const model::ServicePort& port, std::size_t index,
+              Notes& notes) {
+    const auto like = std::ranges::find_if(service.ports, [&](const model::ServicePort& other) {
+        return other.name == port.name && other.protocol == port.protocol;
+    });
+    if (like == service.ports.end()) return service.ports.push_back(port);
+    notes.warn(at("spec.ports", index, ".name"), '"' + port.name.text() + "\" is the name of " +
+                                                     std::string{upper_name(port.protocol)} +
+                                                     " port " + std::to_string(like->port.value) +
+                                                     " too, which this one replaces");
+    *like = port;
+}
+
+Result<Object> finish_service(Draft& draft, const model::ObjectName& name, Origin origin,
+                              Notes& notes) {
     auto& service = draft.service;
     service.name = name;
     using Type = model::ServiceType;
@@ -109,11 +126,11 @@ Result<Object> finish_service(Draft& draft, const model::ObjectName& name, Notes
                                  {"NodePort", Type::node_port},
                                  {"LoadBalancer", Type::load_balancer},
                                  {"ExternalName", Type::external_name}});
-    finish_addresses(draft, notes);
+    finish_addresses(draft, origin, notes);
     for (std::size_t i = 0; i < draft.service_ports.size(); ++i) {
         const auto& [port, skipped] = draft.service_ports[i];
         if (port.port == Port{}) return notes.refuse(at("spec.ports", i, ".port"), "required");
-        if (!skipped) service.ports.push_back(port);
+        if (!skipped) add_port(service, port, i, notes);
     }
     if (choose<bool>(draft.session_affinity, "spec.sessionAffinity", notes,
                      {{"None", false}, {"ClientIP", true}}))
@@ -212,6 +229,12 @@ bool is_plain(std::string_view text) {
         text, [](char c) { return (c >= 0 && c <= ' ') || c == '/' || c == 0x7f; });
 }
 
+/// Of a list that stands where an object should: in another list.
+bool is_list(std::string_view kind, std::string_view api_version) {
+    if (kind == "EndpointSliceList") return api_version == "discovery.k8s.io/v1";
+    return api_version == "v1" && (kind == "List" || kind == "ServiceList" || kind == "NodeList");
+}
+
 /// What every object must say of itself. Nothing when it does.
 std::optional<Problem> unnamed(const Draft& draft, const Decoded& out, std::string_view version,
                                Kinds kind, const Notes& notes) {
@@ -224,6 +247,9 @@ std::optional<Problem> unnamed(const Draft& draft, const Decoded& out, std::stri
         return first->problem;
     if (out.kind.empty()) return notes.refuse("kind", "required");
     if (version.empty()) return notes.refuse("apiVersion", "required");
+    if (is_list(out.kind, version))
+        return notes.refuse({}, "a list within a list is not read; its items belong into the "
+                                "outer one");
     const bool named = (kind & (of_service | of_slice | of_node)) != 0;
     if (named && draft.name.empty()) return notes.refuse("metadata.name", "required");
     constexpr auto reason = "has a blank, a slash or a control character";
@@ -236,7 +262,7 @@ Result<Object> finish_kind(Draft& draft, const model::ObjectName& name, Origin o
                            Notes& notes, std::string_view version) {
     switch (kind) {
     case of_service:
-        return finish_service(draft, name, notes);
+        return finish_service(draft, name, origin, notes);
     case of_slice:
         return finish_slice(draft, name, origin, notes, version);
     case of_node:

@@ -20,11 +20,13 @@ Prefix net(std::string_view text) {
 using Addresses = std::vector<Address>;
 
 /// A Service of this spec and, where given, more after it.
-Decoded decoded(const std::string& spec, const std::string& more = {}) {
+Decoded decoded(const std::string& spec, const std::string& more = {},
+                Origin origin = Origin::server) {
     auto read =
         read_json(R"({"apiVersion":"v1","kind":"Service","metadata":{"name":"web",)"
                   R"("namespace":"ns","creationTimestamp":"2026-11-21T02:03:31Z"},"spec":{)" +
-                  spec + "}" + more + "}");
+                      spec + "}" + more + "}",
+                  origin);
     REQUIRE_FALSE(read.problem);
     REQUIRE(read.objects.size() == 1);
     return std::move(read.objects.front());
@@ -104,12 +106,14 @@ TEST_CASE("P-049 ingress counts with ipMode VIP or none, not with Proxy or by na
 TEST_CASE("P-125 P-131 lists of mixed families keep their order; blanks and garbage go", "[api]") {
     const auto read = decoded(
         R"("clusterIP":"10.96.0.1","externalIPs":["203.0.113.7","","2001:db8::7","not an ip",)"
-        R"("203.0.113.8"," "],"loadBalancerSourceRanges":["2001:db8::/32","10.0.0.0/8","","10/8"])");
+        R"("203.0.113.8"," "," 203.0.113.9"],)"
+        R"("loadBalancerSourceRanges":["2001:db8::/32","10.0.0.0/8","","10/8"])");
     CHECK(as<Service>(read).external_ips ==
           Addresses{ip("203.0.113.7"), ip("2001:db8::7"), ip("203.0.113.8")});
     CHECK(as<Service>(read).source_ranges == std::vector{net("2001:db8::/32"), net("10.0.0.0/8")});
     CHECK(warnings(read) ==
           Texts{"spec.externalIPs[3]: not an IP address, passed over: \"not an ip\"",
+                "spec.externalIPs[6]: not an IP address, passed over: \" 203.0.113.9\"",
                 "spec.loadBalancerSourceRanges[3]: not a network in CIDR form, passed over: "
                 "\"10/8\""});
 }
@@ -137,7 +141,24 @@ TEST_CASE("P-124 P-130 each family has the cluster IP that ipFamilies puts besid
     CHECK(both(R"("ipFamilies":["IPv6","IPv4"],"clusterIPs":["2001:db8:96::1","10.96.0.1"])") ==
           Both{v4, v6});
     CHECK(both(R"("ipFamilies":["IPv4","IPv6"],"clusterIPs":["10.96.0.1"])") == Both{v4, {}});
-    CHECK(both(R"("clusterIPs":["10.96.0.1","2001:db8:96::1"])") == Both{v4, v6});
+    // The API server fills in ipFamilies: without, the object is from before there were two.
+    const auto* const unsaid =
+        R"("clusterIP":"10.96.0.1","clusterIPs":["10.96.0.1","2001:db8:96::1"])";
+    CHECK(both(unsaid) == Both{v4, {}});
+    CHECK(as<Service>(decoded(unsaid, {}, Origin::manifest)).cluster_ip == Both{v4, v6});
+}
+
+TEST_CASE("of two ports of one name and protocol the later one counts, and that is said", "[api]") {
+    const auto read = decoded(
+        R"("clusterIP":"10.96.0.1","ports":[{"name":"a","port":80},{"name":"a","port":53,)"
+        R"("protocol":"UDP"},{"name":"a","port":81,"nodePort":30081},{"name":"b","port":80}])");
+    std::string ports;
+    for (const auto& port : as<Service>(read).ports)
+        ports += port.name.text() + ' ' + std::to_string(port.port.value) + '/' +
+                 std::string{upper_name(port.protocol)} + ' ';
+    CHECK(ports == "a 81/TCP a 53/UDP b 80/TCP ");
+    CHECK(warnings(read) == Texts{"spec.ports[2].name: \"a\" is the name of TCP port 80 too, which "
+                                  "this one replaces"});
 }
 
 TEST_CASE("D-15 a cluster IP that does not fit is named and left out", "[api]") {
@@ -151,7 +172,8 @@ TEST_CASE("D-15 a cluster IP that does not fit is named and left out", "[api]") 
 }
 
 TEST_CASE("at 0.0.0.0 and :: nothing is served, and that is said", "[api]") {
-    const auto read = decoded(R"("clusterIPs":["0.0.0.0","2001:db8:96::1"],)"
+    const auto read = decoded(R"("ipFamilies":["IPv4","IPv6"],)"
+                              R"("clusterIPs":["0.0.0.0","2001:db8:96::1"],)"
                               R"("externalIPs":["::","203.0.113.7","0.0.0.0"])");
     CHECK(as<Service>(read).cluster_ip ==
           PerFamily<std::optional<Address>>{{}, ip("2001:db8:96::1")});

@@ -219,6 +219,22 @@ TEST_CASE("objects of other kinds and versions are passed on by name", "[api]") 
     CHECK(as<OtherObject>(read.objects.at(4)).api_version == "v1");
 }
 
+TEST_CASE("a list within a list is refused, not passed over, and its neighbours stand", "[api]") {
+    const auto read =
+        read_yaml("apiVersion: v1\nkind: List\nitems:\n"
+                  "- {apiVersion: v1, kind: List, items: [{kind: Service}]}\n"
+                  "- {apiVersion: v1, kind: Node, metadata: {name: n1}}\n"
+                  "- {apiVersion: discovery.k8s.io/v1, kind: EndpointSliceList}\n"
+                  "- {apiVersion: example.org/v1, kind: List, metadata: {name: x}}\n");
+    CHECK_FALSE(read.problem);
+    CHECK(labels(read) == Texts{"List", "Node n1", "EndpointSliceList", "List x"});
+    for (const auto index : {std::size_t{0}, std::size_t{2}})
+        CHECK(read.objects.at(index).object.error().text() ==
+              "a list within a list is not read; its items belong into the outer one");
+    CHECK(read.objects.at(0).line == 4);
+    CHECK(as<OtherObject>(read.objects.at(3)).api_version == "example.org/v1");
+}
+
 TEST_CASE("what is no object at all is refused and the reading goes on", "[api]") {
     const auto read = read_json(R"([1,[2]] 5 "x" true 1.5 null {} {"kind":7} {"kind":"Service"}
         {"kind":"Service","apiVersion":"v1"})");
