@@ -81,6 +81,7 @@ private:
                   .external_local = external_policy_local(service_),
                   .external = port.node_port || !ingress_vips_.empty() || !external_ips_.empty()};
         groups_ = group_endpoints(all_, scope_, node_);
+        fell_back_ = false;
         add_hairpin(port);
         add_cluster_ip(port);
         if (settings_.external_ips)
@@ -193,7 +194,7 @@ private:
     void count_local_endpoints() {
         for (const auto& [at, endpoint] : all_)
             if (endpoint->ready && is_local(*endpoint, node_)) ready_local_.insert(at.address);
-        if (!scope_.uses_local() || !groups_.local.empty() || !groups_.any) return;
+        if (!fell_back_ || !groups_.any) return;
         if (scope_.internal_local) out_.no_local_internal[family_] = true;
         if (scope_.external_local) out_.no_local_external[family_] = true;
     }
@@ -212,6 +213,7 @@ private:
     }
 
     void add_server(const Address& address, Port port, Protocol protocol, bool local_only) {
+        fell_back_ = fell_back_ || (local_only && groups_.local.empty());
         out_.virtual_servers.push_back(
             {{address, port, protocol}, spec_, groups_.choose(local_only)});
     }
@@ -235,6 +237,7 @@ private:
     std::vector<Candidate> all_;    // of the port being derived
     TrafficScope scope_;            // of the port being derived
     EndpointGroups groups_;         // of the port being derived
+    bool fell_back_{};              // one of its virtual servers wanted local endpoints in vain
     std::set<Address> ready_local_; // over all ports
 };
 
@@ -247,14 +250,20 @@ template <class T> void sort_once(std::vector<T>& values) {
     values.shrink_to_fit();
 }
 
-/// Orders the lists and keeps each object once. Where one service asks for a virtual server twice
-/// (an ingress address that is an external IP too), the first wish stands.
-void make_canonical(Contribution& all) {
-    auto& servers = all.virtual_servers;
+/// Orders the virtual servers and keeps each once. Where one service asks for one twice (an
+/// external IP that is its cluster IP too), the last wish stands: kube-proxy writes them in the
+/// order in which they are derived here.
+void keep_last_of_each(std::vector<VirtualServer>& servers) {
     if (servers.size() > 1) std::ranges::stable_sort(servers, {}, &VirtualServer::key);
     const auto same = [](const auto& one, const auto& other) { return one.key == other.key; };
-    servers.erase(std::unique(servers.begin(), servers.end(), same), servers.end());
+    const auto first_kept = std::unique(servers.rbegin(), servers.rend(), same).base();
+    servers.erase(servers.begin(), first_kept);
     servers.shrink_to_fit();
+}
+
+/// Orders the lists and keeps each object once.
+void make_canonical(Contribution& all) {
+    keep_last_of_each(all.virtual_servers);
     sort_once(all.addresses);
     sort_once(all.entries);
     sort_once(all.guarded);

@@ -201,6 +201,37 @@ TEST_CASE("an address that is external and ingress at once is one virtual server
     CHECK(node.state().contribution(service.name)->udp_flows.size() == 2);
 }
 
+TEST_CASE("an external address that is the cluster IP too leads where external traffic goes",
+          "[plan]") {
+    Scenario node;
+    auto service = web();
+    service.external_ips = {*service.cluster_ip.v4};
+    service.internal_local = true;
+    node.put(service).put(slice("L.1 R.2"));
+    CHECK(node.servers() == Lines{"10.96.0.10:80/TCP -> 10.244.0.1:8080 10.244.0.2:8080"});
+    service.internal_local = false;
+    service.external_local = true;
+    node.put(service);
+    CHECK(node.servers() == Lines{"10.96.0.10:80/TCP -> 10.244.0.1:8080"});
+    CHECK(node.addresses() == Lines{"10.96.0.10"});
+    CHECK(node.entries("KUBE-CLUSTER-IP") == Lines{"10.96.0.10,tcp:80"});
+    CHECK(node.entries("KUBE-EXTERNAL-IP-LOCAL") == Lines{"10.96.0.10,tcp:80"});
+}
+
+TEST_CASE("of two ports of one name and protocol the later one counts", "[plan]") {
+    Scenario node;
+    node.apply(R"(
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: default}
+spec:
+  clusterIP: 10.96.0.10
+  ports: [{port: 80}, {port: 81}, {port: 53, protocol: UDP}, {port: 82, protocol: SCTP}, {port: 83}]
+)");
+    CHECK(node.servers() ==
+          Lines{"10.96.0.10:53/UDP ->", "10.96.0.10:82/SCTP ->", "10.96.0.10:83/TCP ->"});
+}
+
 TEST_CASE("the gate AllowServiceExternalIPs keeps external IPs out but leaves their scope",
           "[plan]") {
     Settings settings;

@@ -115,6 +115,30 @@ TEST_CASE("P-077 P-078 P-079 services without local endpoints are counted where 
     CHECK(without_local("R.1", false, false) == Counts{});
 }
 
+TEST_CASE("without a virtual server that wants local endpoints a service counts in no gauge",
+          "[plan]") {
+    Settings settings;
+    settings.external_ips = false; // the gate AllowServiceExternalIPs
+    Scenario node{settings};
+    node.interfaces({}); // no address to serve node ports at
+    auto service = web(ServiceType::node_port);
+    service.ports.front().node_port = Port{30080};
+    service.external_ips = {ip("203.0.113.7")};
+    service.external_local = true;
+    node.put(service).put(slice("R.1"));
+    const auto counted = [&] {
+        return node.state().contribution(service.name)->no_local_external.v4;
+    };
+    CHECK_FALSE(counted());
+    node.interfaces({{"eth0", ip("192.0.2.10")}});
+    CHECK(counted());
+    node.interfaces({});
+    service.internal_local =
+        true; // one that the cluster IP's virtual server triggers, tells of both
+    node.put(service);
+    CHECK(counted());
+}
+
 namespace {
 
 constexpr TrafficScope inside{}, outside{.external = true};
