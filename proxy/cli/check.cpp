@@ -1,10 +1,8 @@
 // ipvsproxy check: can this node run it? Looks, and changes nothing.
 #include <algorithm>
 #include <boost/json.hpp>
-#include <cstdlib>
 #include <fstream>
 #include <iostream>
-#include <unistd.h>
 
 #include "ipset/kernel_table.h"
 #include "ipvs/kernel_table.h"
@@ -15,6 +13,7 @@
 #include "proxy/cli/preflight.h"
 #include "proxy/cli/rehearsal.h"
 #include "proxy/cli/session.h"
+#include "proxy/cli/terminal.h"
 #include "proxy/iptables/nft_raw.h"
 #include "proxy/plan/sets.h"
 
@@ -144,9 +143,7 @@ void print_json(const std::vector<Finding>& findings) {
 
 int check(const Invocation& call) {
     const auto findings = judge(look(complete_options(call)));
-    // NOLINTNEXTLINE(concurrency-mt-unsafe): nothing in this program changes the environment
-    const bool colour = ::isatty(STDOUT_FILENO) == 1 && std::getenv("NO_COLOR") == nullptr;
-    if (call.output == Output::text) std::cout << text(findings, colour);
+    if (call.output == Output::text) std::cout << text(findings, shows_colour());
     else print_json(findings);
     const bool fails = std::ranges::any_of(
         findings, [](const Finding& one) { return one.verdict == Verdict::fail; });

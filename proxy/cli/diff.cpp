@@ -1,14 +1,15 @@
 // ipvsproxy diff: what apply would change.
+#include <algorithm>
 #include <boost/json.hpp>
 #include <chrono>
 #include <fstream>
 #include <iostream>
 #include <iterator>
-#include <unistd.h>
 
 #include "proxy/cli/command.h"
 #include "proxy/cli/objects.h"
 #include "proxy/cli/session.h"
+#include "proxy/cli/terminal.h"
 #include "proxy/plan/drain.h"
 #include "proxy/sync/startup.h"
 
@@ -18,12 +19,23 @@ namespace {
 constexpr std::string_view green = "\x1b[32m", yellow = "\x1b[33m", red = "\x1b[31m",
                            bold = "\x1b[1m", plain = "\x1b[0m";
 
-plan::NodeSnapshot read_snapshot(const std::string& path) {
+constexpr auto standard_input = "-"; // as -f has it
+
+std::string all_of(std::istream& in) {
+    return {std::istreambuf_iterator<char>{in}, {}};
+}
+
+plan::NodeSnapshot read_snapshot(const Invocation& call) {
+    const auto& path = call.snapshot_file;
+    if (path == standard_input) {
+        if (std::ranges::find(call.files, standard_input) != call.files.end())
+            throw std::runtime_error{"-f and --snapshot cannot both be standard input"};
+        return parse_snapshot(all_of(std::cin));
+    }
     std::ifstream in{path};
     if (!in) throw std::system_error{errno, std::generic_category(), "snapshot " + path};
-    const std::string text{std::istreambuf_iterator<char>{in}, {}};
     try {
-        return parse_snapshot(text);
+        return parse_snapshot(all_of(in));
     } catch (const std::exception& error) {
         throw std::runtime_error{"snapshot " + path + ": " + error.what()};
     }
@@ -62,9 +74,7 @@ void print(const std::vector<plan::Line>& lines, const std::vector<plan::Line>& 
            Output output) {
     if (output == Output::text) {
         const auto text = plan::text(lines);
-        // NOLINTNEXTLINE(concurrency-mt-unsafe): nothing in this program changes the environment
-        const bool terminal = isatty(STDOUT_FILENO) == 1 && getenv("NO_COLOR") == nullptr;
-        std::cout << (terminal ? coloured(text) : text);
+        std::cout << (shows_colour() ? coloured(text) : text);
         for (const auto& line : leaving)
             std::cerr << "draining: " << line.command << "  # " << line.reason << '\n';
         return;
@@ -93,10 +103,11 @@ int diff(const Invocation& call) {
         kernel = sync::open_kernel(options);
         seen = sync::snapshot(kernel->tables());
     } else {
-        seen = read_snapshot(call.snapshot_file);
+        seen = read_snapshot(call);
     }
     const auto cluster =
-        sync::make_cluster(options, input.store, kernel.get(), seen.device.elsewhere);
+        kernel ? sync::make_cluster(options, input.store, kernel.get(), seen.device.elsewhere)
+               : sync::make_cluster(options, input.store, seen.families, seen.device.elsewhere);
     cluster->state().observe(seen);
     auto changes = cluster->state().changes();
     // What keeps its connections while it leaves is no difference once its weight is 0.

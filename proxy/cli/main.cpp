@@ -41,7 +41,11 @@ void add_input(CLI::App& app, Invocation& call) {
            "-f,--filename", call.files,
            "File or folder of manifests (YAML or JSON), or - for standard input; repeatable. "
            "Without it the API server is asked")
-        ->allow_extra_args(false);
+        ->allow_extra_args(false)
+        ->check([](const std::string& path) {
+            return path.empty() ? std::string{"the name of a file or folder is empty"}
+                                : std::string{};
+        });
     app.add_flag("-R,--recursive", call.recursive, "Read the folders below a folder too");
 }
 
@@ -63,7 +67,8 @@ CLI::App* add_command(CLI::App& program, const Command& command, Invocation& cal
     if (command.output) add_output(*app, call, command.yaml);
     if (command.name == "diff")
         app->add_option("--snapshot", call.snapshot_file,
-                        "Compare with this file, from `snapshot -o json`, in place of the kernel");
+                        "Compare with this file, or - for standard input, from `snapshot -o "
+                        "json`, in place of the kernel");
     if (command.name == "cleanup")
         app->add_flag("--dry-run", call.dry_run, "Show what would be removed, and remove nothing");
     if (command.name != "version") config::add_flags(*app, call.flags);
@@ -75,14 +80,18 @@ int failed(const std::string& command, const std::string& message) {
     return command == "diff" ? exit_trouble : exit_failure;
 }
 
+constexpr auto no_such_command = "no such command; see ipvsproxy --help";
+
+bool is_command(const CLI::App& program, const std::string& word) {
+    return std::ranges::any_of(program.get_subcommands(nullptr),
+                               [&](const CLI::App* one) { return one->get_name() == word; });
+}
+
 /// Prints the help that was asked for, or what is wrong with the command line.
 int not_parsed(const CLI::App& program, const CLI::ParseError& error, const std::string& first) {
     // Of a word that is no command, CLI11 would say only that a command is missing.
-    const auto all = program.get_subcommands(nullptr);
-    const bool unknown =
-        !first.empty() && first.front() != '-' &&
-        std::ranges::none_of(all, [&](const CLI::App* one) { return one->get_name() == first; });
-    if (unknown) return failed(first, "no such command; see ipvsproxy --help");
+    if (!first.empty() && first.front() != '-' && !is_command(program, first))
+        return failed(first, no_such_command);
     program.exit(error, std::cout, std::cerr);
     if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) return exit_success;
     return first == "diff" ? exit_trouble : exit_failure;
@@ -119,6 +128,7 @@ int dispatch(int argc, char** argv) {
     }
     if (help->parsed()) {
         if (topic.empty()) std::cout << program.help();
+        else if (!is_command(program, topic)) return failed(topic, no_such_command);
         else std::cout << program.get_subcommand(topic)->help(program.get_name());
         return exit_success;
     }

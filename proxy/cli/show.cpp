@@ -6,6 +6,7 @@
 #include "proxy/cli/objects.h"
 #include "proxy/cli/session.h"
 #include "proxy/sync/real_kernel.h"
+#include "proxy/sync/startup.h"
 
 namespace ipvsproxy::cli {
 
@@ -27,8 +28,9 @@ int plan(const Invocation& call) {
     const auto options = complete_options(call);
     auto input = read_objects(call, options);
     KernelDevice device{std::string{sync::device_name}};
-    const auto cluster =
-        sync::make_cluster(options, input.store, nullptr, device.snapshot().elsewhere);
+    KernelSysctls sysctls;
+    const auto cluster = sync::make_cluster(options, input.store, sync::supported_families(sysctls),
+                                            device.snapshot().elsewhere);
     warn_contests(*cluster);
     print(cluster->state().desired(), call.output);
     return input.in_error == 0 ? exit_success : exit_failure;

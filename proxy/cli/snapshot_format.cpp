@@ -97,13 +97,21 @@ json::object chains_json(const iptables::Chains& chains) {
     return tables;
 }
 
+json::array families_json(const PerFamily<bool>& present) {
+    json::array all;
+    for (const auto family : families)
+        if (present[family]) all.emplace_back(ipvsproxy::name(family));
+    return all;
+}
+
 /// A value together with where it stands, for messages.
 class Cursor {
 public:
     Cursor(const YAML::Node& node, std::string path) : node_{node}, path_{std::move(path)} {}
 
+    bool there() const { return node_.IsDefined(); }
     Cursor operator[](const char* key) const {
-        return {node_.IsMap() ? node_[key] : YAML::Node{YAML::NodeType::Undefined},
+        return {there() && node_.IsMap() ? node_[key] : YAML::Node{YAML::NodeType::Undefined},
                 path_.empty() ? key : path_ + '.' + key};
     }
     template <class Visit> void each(const Visit& visit) const {
@@ -298,11 +306,14 @@ json::value to_json(const plan::NodeSnapshot& state) {
     json::object rules;
     for (const auto family : families)
         rules[ipvsproxy::name(family)] = chains_json(state.chains[family]);
-    return json::object{
-        {"apiVersion", api_version},           {"kind", kind},
-        {"device", device_json(state.device)}, {"virtualServers", servers_json(state)},
-        {"ipsets", sets_json(state.sets)},     {"foreignSets", std::move(foreign)},
-        {"iptables", std::move(rules)}};
+    return json::object{{"apiVersion", api_version},
+                        {"kind", kind},
+                        {"families", families_json(state.families)},
+                        {"device", device_json(state.device)},
+                        {"virtualServers", servers_json(state)},
+                        {"ipsets", sets_json(state.sets)},
+                        {"foreignSets", std::move(foreign)},
+                        {"iptables", std::move(rules)}};
 }
 
 plan::NodeSnapshot parse_snapshot(std::string_view text) {
@@ -317,6 +328,8 @@ plan::NodeSnapshot parse_snapshot(std::string_view text) {
         root.fail("is no node state (kind: NodeState, apiVersion: " + std::string{api_version} +
                   ')');
     plan::NodeSnapshot state;
+    if (root["families"].there()) state.families = {false, false};
+    root["families"].each([&](const Cursor& one) { state.families[one.family()] = true; });
     state.device = read_device(root["device"]);
     root["virtualServers"].each([&](const Cursor& one) { read_server(one, state); });
     root["ipsets"].each([&](const Cursor& one) { read_set(one, state); });

@@ -14,6 +14,7 @@ namespace ipvsproxy::plan {
 
 /// Everything of a node that is ours to keep, as the kernel shows it or as it should show it.
 struct NodeSnapshot {
+    PerFamily<bool> families{true, true}; ///< that the node has
     DeviceState device;
     ipvs::Services services;
     ipvs::ObservedDestinations destinations;

@@ -298,6 +298,7 @@ void NodeState::rules_applied(Family family, const iptables::TableChanges& chang
 
 NodeSnapshot NodeState::desired() const {
     NodeSnapshot all;
+    all.families = settings_.enabled;
     all.device.present = true;
     all.device.kind = "dummy";
     for (const auto& [key, wanted] : addresses_.wanted())

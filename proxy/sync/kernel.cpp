@@ -196,6 +196,7 @@ plan::NodeSnapshot snapshot(Kernel& kernel) {
     all.services = kernel.ipvs.services();
     all.destinations = kernel.ipvs.destinations(keys_of(all.services));
     for (const auto family : families) {
+        all.families[family] = kernel.rules[family] != nullptr;
         for (auto& [name, set] : read_sets(kernel.ipset, family)) {
             if (set) all.sets.emplace(name, *std::move(set));
             else all.foreign_sets.insert(name);

@@ -248,6 +248,15 @@ std::unique_ptr<Cluster> make_cluster(const config::Options& options, model::Sto
     return cluster;
 }
 
+std::unique_ptr<Cluster> make_cluster(const config::Options& options, model::Store& store,
+                                      const PerFamily<bool>& enabled,
+                                      std::span<const InterfaceAddress> elsewhere) {
+    auto cluster =
+        make_cluster(options, store, enabled, {true, true}, elsewhere, Complaints::verbose);
+    cluster->derive();
+    return cluster;
+}
+
 std::optional<iptables::Backend> wanted_backend(const config::Options& options) {
     switch (options.iptables_backend) {
     case config::IptablesBackend::automatic:

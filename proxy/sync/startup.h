@@ -36,6 +36,11 @@ std::unique_ptr<Cluster> make_cluster(const config::Options& options, model::Sto
                                       std::span<const InterfaceAddress> elsewhere,
                                       Complaints complaints = Complaints::verbose);
 
+/// The same on families that are known from elsewhere, with an iptables that can do all.
+std::unique_ptr<Cluster> make_cluster(const config::Options& options, model::Store& store,
+                                      const PerFamily<bool>& enabled,
+                                      std::span<const InterfaceAddress> elsewhere);
+
 /// The iptables variant that the operator has set; nothing: look and choose.
 std::optional<iptables::Backend> wanted_backend(const config::Options& options);
 

@@ -36,7 +36,8 @@ TEST_CASE("an unknown command, flag or value fails with a message that names it"
              {{"apply", "-o", "yaml"}, "yaml"},
              {{"apply", "--ipvs-sync-period", "soon", "-f", "x"}, "ipvs-sync-period"},
              {{"completion", "csh"}, "csh"},
-             {{"help", "dance"}, "dance"}}) {
+             {{"plan", "-f", ""}, "--filename: the name of a file or folder is empty"},
+             {{"help", "dance"}, "ipvsproxy dance: no such command; see ipvsproxy --help"}}) {
         const auto result = call(words);
         CAPTURE(words, result);
         CHECK(result.status == 1);
@@ -61,6 +62,12 @@ TEST_CASE("diff tells trouble with 2, for 1 is a difference") {
     CHECK(call({"diff", "-o", "xml", "-f", "x"}).status == 2);
     CHECK(call({"diff"}).status == 2);
     CHECK(call({"diff", "-f", "-", "--snapshot", "/nonexistent/state"}).status == 2);
+    const auto folder = call({"diff", "-f", "-", "--snapshot", "/"});
+    CHECK(folder.status == 2);
+    CHECK_THAT(folder.err, Contains("snapshot /: ") && Contains("Is a directory"));
+    const auto twice = call({"diff", "-f", "-", "--snapshot", "-"});
+    CHECK(twice.status == 2);
+    CHECK_THAT(twice.err, Contains("-f and --snapshot cannot both be standard input"));
     const auto broken = call({"diff", "-f", "-", "--snapshot", "/dev/null"});
     CHECK(broken.status == 2);
     CHECK_THAT(broken.err, Contains("snapshot /dev/null"));

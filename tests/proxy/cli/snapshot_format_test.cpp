@@ -17,6 +17,7 @@ Address address(const char* text) {
 /// A node with one of everything.
 plan::NodeSnapshot sample() {
     plan::NodeSnapshot state;
+    state.families = {true, false};
     state.device.present = true;
     state.device.kind = "dummy";
     state.device.addresses[{address("10.96.0.1"), 32}] = {};
@@ -52,6 +53,7 @@ plan::NodeSnapshot sample() {
 }
 
 void check_equal(const plan::NodeSnapshot& got, const plan::NodeSnapshot& wanted) {
+    CHECK(got.families == wanted.families);
     CHECK(got.device == wanted.device);
     CHECK(got.services == wanted.services);
     CHECK(got.destinations.specs == wanted.destinations.specs);
@@ -68,6 +70,11 @@ TEST_CASE("a node state comes back from JSON and from YAML as it was") {
     check_equal(parse_snapshot(yaml_text(to_json(state))), state);
     check_equal(parse_snapshot(json_text(to_json(plan::NodeSnapshot{}))), {});
     check_equal(parse_snapshot(yaml_text(to_json(plan::NodeSnapshot{}))), {});
+}
+
+TEST_CASE("what a node state leaves out is not there, but both families are") {
+    check_equal(parse_snapshot("{apiVersion: ipvsproxy.io/v1, kind: NodeState}"), {});
+    check_equal(parse_snapshot("{apiVersion: ipvsproxy.io/v1, kind: NodeState, iptables: {}}"), {});
 }
 
 TEST_CASE("the JSON text of a node state is JSON") {
@@ -109,6 +116,8 @@ TEST_CASE("what is wrong in a node state is named with its place") {
     CHECK_THAT(complaint("\"family\": \"IPv6\"", "\"family\": \"IPv5\""),
                Contains("ipsets[0].family"));
     CHECK_THAT(complaint("10.96.0.1,tcp:443", "10.96.0.1,tcp"), Contains("ipsets[1].entries[0]"));
+    CHECK_THAT(complaint("\"families\": [\n    \"IPv4\"", "\"families\": [\n    \"ip\""),
+               Contains("families[0]"));
     CHECK_THAT(complaint("\"nat\"", "\"raw\""), Contains("iptables.IPv4.raw"));
 }
 
