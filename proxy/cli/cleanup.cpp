@@ -48,7 +48,7 @@ public:
             return;
         }
         auto changes = plan::cleanup(seen);
-        count(changes);
+        count(changes, '-' + std::string{iptables::name(backend)});
         if (dry_run_ || changes.rules[family].empty()) return;
         for (const auto& refusal : tables->apply(changes.rules[family]))
             refused_.push_back(rule_words(refusal, family));
@@ -62,7 +62,11 @@ public:
             if (std::ranges::find(tables, name) == tables.end()) continue;
             ++changes_;
             if (dry_run_) {
-                std::cout << "# node\n- nft delete table " << name << "  # made by the proxy\n";
+                lines_.push_back({plan::Sign::remove,
+                                  "nft",
+                                  "nft delete table " + name,
+                                  "made by the proxy",
+                                  {}});
             } else if (const auto error = iptables::delete_nft_mode_table(family)) {
                 refused_.push_back("nftables table " + name + ": " + error.message());
             }
@@ -81,7 +85,8 @@ public:
     int finish() const {
         for (const auto& line : refused_)
             std::cerr << "refused: " << line << '\n';
-        if (!dry_run_)
+        if (dry_run_) std::cout << plan::text(lines_);
+        else
             std::cout << changes_ - std::min(changes_, refused_.size())
                       << (changes_ == 1 ? " object" : " objects") << " removed, " << refused_.size()
                       << " refused\n";
@@ -89,14 +94,19 @@ public:
     }
 
 private:
-    void count(const plan::NodeChanges& changes) {
+    /// @param variant of iptables, where it is not the one that the plain name stands for: `-nft`
+    void count(const plan::NodeChanges& changes, const std::string& variant = {}) {
         changes_ += changes.size();
-        if (dry_run_)
-            std::cout << plan::text(plan::describe(changes, plan::NodeState{plan::Settings{}}));
+        if (!dry_run_) return;
+        for (auto& line : plan::describe(changes, plan::NodeState{plan::Settings{}})) {
+            if (line.table == "iptables") line.command.insert(line.command.find(' '), variant);
+            lines_.push_back(std::move(line));
+        }
     }
 
     bool dry_run_;
     std::size_t changes_{};
+    std::vector<plan::Line> lines_; ///< of a dry run
     std::vector<std::string> refused_;
 };
 

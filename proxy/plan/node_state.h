@@ -83,6 +83,10 @@ public:
         return sets_.at(id.index()).spec;
     }
     void set_created(SetId id, const ipset::SetSpec& spec) { sets_.at(id.index()).spec = spec; }
+    /// Whether the kernel was seen to be without it.
+    bool chain_missing(Family family, const iptables::Chain& chain) const {
+        return rules_[family].seen && !rules_[family].observed.contains(chain);
+    }
     /// The rules were written.
     void rules_applied(Family family, const iptables::TableChanges& changes);
     /// Holds back every change of the family's rules.
@@ -102,6 +106,7 @@ private:
         Moment not_before{};
     };
     struct RuleState {
+        bool seen{}; ///< the kernel's, since the state was made
         iptables::Chains observed;
         std::map<GuardedVip, std::uint32_t> guarded; ///< with the number of owners
         std::bitset<set_count> filled;               ///< when `changes` was computed

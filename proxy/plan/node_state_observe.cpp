@@ -124,6 +124,7 @@ std::size_t NodeState::observe_rules(Family family, const iptables::Chains& seen
         take(jump.chain);
     const auto before = rule_changes_of(family);
     rules.observed = std::move(ours);
+    rules.seen = true;
     rules.stale = true;
     return is_part_of(rule_changes_of(family), before) ? 0 : 1;
 }

@@ -69,11 +69,16 @@ std::string ip_command(std::string_view action, const DeviceAddress& key,
     return out;
 }
 
+/// As one types it: iptables-save writes a backslash before a single quote, which a shell would
+/// take for a part of the text.
 std::string iptables_command(Family family, const iptables::Chain& chain, std::string_view action,
-                             const std::string& rest) {
-    return std::string{family == Family::v4 ? "iptables" : "ip6tables"} + " -t " +
-           std::string{name(chain.table)} + ' ' + std::string{action} + ' ' + chain.name +
-           (rest.empty() ? "" : ' ' + rest);
+                             std::string_view rule = {}) {
+    std::string out = std::string{family == Family::v4 ? "iptables" : "ip6tables"} + " -t " +
+                      std::string{name(chain.table)} + ' ' + std::string{action} + ' ' + chain.name;
+    if (!rule.empty()) out += ' ';
+    for (std::size_t i = 0; i < rule.size(); ++i)
+        if (!rule.substr(i).starts_with("\\'")) out += rule[i];
+    return out;
 }
 
 std::string differing(const ipvs::ServiceSpec& seen, const ipvs::ServiceSpec& wanted) {
@@ -157,10 +162,10 @@ public:
             add(Sign::remove, "link", "ip link del " + std::string{device}, "made by the proxy");
         for (const auto& [name, set] : changes.sets.sets)
             describe(name, set);
-        for (const auto& name : changes.sets.destroy)
-            add(Sign::remove, "ipset", "ipset destroy " + name, "made by the proxy");
         for (const auto family : families)
             describe(family, changes.rules[family]);
+        for (const auto& name : changes.sets.destroy) // which rules named until now
+            add(Sign::remove, "ipset", "ipset destroy " + name, "made by the proxy");
         describe(changes.ipvs.services);
         describe(changes.ipvs.destinations, changes.ipvs.services);
         describe(changes.addresses);
@@ -193,9 +198,12 @@ private:
     }
 
     void describe(const std::string& name, const ipset::SetChanges& set) {
-        if (set.create)
-            add(Sign::add, "ipset", ipset_create(name, *set.create), "missing or unfit");
         const auto id = find_set(name);
+        if (set.create) {
+            const bool unfit = id && state_.set_in_kernel(*id);
+            add(unfit ? Sign::update : Sign::add, "ipset", ipset_create(name, *set.create),
+                unfit ? "too small or of another type: built anew, then swapped in" : "missing");
+        }
         const auto entry_text = [&](const ipset::Entry& entry) {
             return ' ' + name + ' ' + ipset::text(set.spec.type, entry);
         };
@@ -206,10 +214,15 @@ private:
                 id ? owners_.of(SetEntry{*id, entry}) : std::string{});
     }
 
+    /// In the order in which they can be typed: all chains are there before a rule leads to one.
     void describe(Family family, const iptables::TableChanges& changes) {
+        for (const auto& [chain, rules] : changes.replace)
+            if (state_.chain_missing(family, chain))
+                add(Sign::add, "iptables", iptables_command(family, chain, "-N"), "missing");
         for (const auto& [chain, rules] : changes.replace) {
-            add(Sign::update, "iptables", iptables_command(family, chain, "-F", ""),
-                "content differs or is missing");
+            if (!state_.chain_missing(family, chain))
+                add(Sign::update, "iptables", iptables_command(family, chain, "-F"),
+                    "content differs");
             for (const auto& rule : rules)
                 add(Sign::add, "iptables", iptables_command(family, chain, "-A", rule), "");
         }
@@ -218,9 +231,10 @@ private:
         for (const auto& [chain, rule] : changes.remove_rules)
             add(Sign::remove, "iptables", iptables_command(family, chain, "-D", rule),
                 "made by the proxy");
-        for (const auto& chain : changes.remove_chains)
-            add(Sign::remove, "iptables", iptables_command(family, chain, "-X", ""),
-                "made by the proxy");
+        for (const auto* action : {"-F", "-X"}) // none leads to another when the first goes
+            for (const auto& chain : changes.remove_chains)
+                add(Sign::remove, "iptables", iptables_command(family, chain, action),
+                    "made by the proxy");
     }
 
     void describe(const ipvs::ServiceChanges& changes) {

@@ -5,6 +5,7 @@
 
 #include "tests/kernel/namespace.h"
 #include "tests/proxy/cli/program.h"
+#include "tests/proxy/files/folder.h"
 
 namespace ipvsproxy::cli {
 namespace {
@@ -56,7 +57,7 @@ void tamper() {
 
 const std::string tampered =
     "# node\n"
-    "~ iptables -t nat -F KUBE-MARK-MASQ  # content differs or is missing\n"
+    "~ iptables -t nat -F KUBE-MARK-MASQ  # content differs\n"
     "+ iptables -t nat -A KUBE-MARK-MASQ -j MARK --set-xmark 0x4000/0x4000\n"
     "- ipvsadm -D -t 10.96.0.99:80  # no Service asks for it\n"
     "\n"
@@ -90,11 +91,13 @@ TEST_CASE("after apply there is no difference; what is tampered with is told lin
 
 TEST_CASE("a difference from a saved snapshot is the live one, and asks no kernel", "[.kernel]") {
     const auto file = std::filesystem::temp_directory_path() / "cli_test_state.json";
+    std::string seen;
     {
         const Namespace node;
         must_apply(web);
         tamper();
-        std::ofstream{file} << call({"snapshot", "-o", "json"}).out;
+        seen = call({"snapshot", "-o", "json"}).out;
+        std::ofstream{file} << seen;
     }
     const Namespace empty;
     const auto result = run_command({"setpriv", "--bounding-set=-all", "--inh-caps=-all",
@@ -104,6 +107,10 @@ TEST_CASE("a difference from a saved snapshot is the live one, and asks no kerne
     CAPTURE(result);
     CHECK(result.status == 1);
     CHECK(result.out == tampered);
+    const files::Folder manifests;
+    manifests.write("web.yaml", web);
+    CHECK(call({"diff", "-f", manifests.path("web.yaml"), "--snapshot", "-"}, seen).out ==
+          tampered);
 }
 
 TEST_CASE("a malformed Service fails apply, and the others are applied", "[.kernel]") {
@@ -140,6 +147,11 @@ TEST_CASE("without IPv6 the node is kept for IPv4 alone", "[.kernel]") {
     must_run({"sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1"});
     must_apply(web);
     CHECK(on_node({"diff"}, web).status == 0);
+    const auto file = std::filesystem::temp_directory_path() / "cli_test_v4.yaml";
+    std::ofstream{file} << call({"snapshot", "-o", "yaml"}).out;
+    CHECK(on_node({"diff", "--snapshot", file}, web).status == 0);
+    std::filesystem::remove(file);
+    CHECK(call({"plan", "-f", "-"}, web).out.find("KUBE-6-") == std::string::npos);
     CHECK(must_run({"ipset", "list", "-n"}).find("KUBE-6-") == std::string::npos);
     CHECK(must_run({"ip6tables-legacy-save"}).find("KUBE-") == std::string::npos);
     CHECK_THAT(must_run({"ipvsadm", "-S", "-n"}), Contains("10.96.0.80:80"));

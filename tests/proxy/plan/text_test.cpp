@@ -1,6 +1,8 @@
 // Changes in the words of the tools.
 #include <catch2/catch.hpp>
+#include <sstream>
 
+#include "proxy/plan/cleanup.h"
 #include "proxy/plan/text.h"
 #include "tests/proxy/plan/scenario.h"
 
@@ -100,9 +102,65 @@ TEST_CASE("chains that differ are told with all they will hold", "[plan]") {
     node.kernel.chains.v6.erase({iptables::TableName::nat, "OUTPUT"});
     node.look();
     CHECK(node.plan() == R"(# node
-~ iptables -t nat -F KUBE-LOAD-BALANCER  # content differs or is missing
+~ iptables -t nat -F KUBE-LOAD-BALANCER  # content differs
 + iptables -t nat -A KUBE-LOAD-BALANCER -j KUBE-MARK-MASQ
 + ip6tables -t nat -I OUTPUT -m comment --comment "kubernetes service portals" -j KUBE-SERVICES  # missing
+)");
+}
+
+TEST_CASE("rules are told in an order and a spelling that a shell takes", "[plan]") {
+    Scenario node;
+    auto service = web(model::ServiceType::node_port);
+    service.ports.front().node_port = Port{30080};
+    service.ports.front().protocol = Protocol::sctp;
+    node.put(service);
+    node.look();
+    const auto changes = node.state().changes();
+    std::set<std::string> there;
+    for (const auto& line : describe(changes, node.state())) {
+        std::istringstream words{line.command};
+        std::string tool, option, table, action, chain;
+        words >> tool >> option >> table >> action >> chain;
+        if (line.table != "iptables") continue;
+        CAPTURE(line.command);
+        CHECK(line.command.find('\\') == std::string::npos);
+        if (action == "-N") there.insert(tool + table + chain);
+        if (action == "-N" || action == "-I") continue;
+        CHECK(action == "-A"); // nothing to flush on a new node
+        CHECK(there.contains(tool + table + chain));
+        const auto to = line.command.substr(line.command.rfind(' ') + 1);
+        if (to.starts_with("KUBE-")) CHECK(there.contains(tool + table + to));
+    }
+    CHECK(there.size() == 22);
+    CHECK_THAT(text(describe(changes, node.state())),
+               Catch::Matchers::Contains("with type 'hash ip:port'\""));
+}
+
+TEST_CASE("what goes is told in an order that the tools take", "[plan]") {
+    Scenario node;
+    node.put(web());
+    node.round();
+    const auto lines = describe(cleanup(node.kernel), NodeState{{}});
+    const auto first = [&](std::string_view words) {
+        return std::ranges::find_if(
+            lines, [&](const Line& line) { return line.command.find(words) != std::string::npos; });
+    };
+    // A chain goes when it is empty and nothing leads to it, a set when no rule names it.
+    CHECK(first(" -D OUTPUT ") < first(" -F KUBE-SERVICES"));
+    CHECK(first(" -F KUBE-SERVICES") < first(" -X KUBE-MARK-MASQ"));
+    CHECK(first("ip6tables -t nat -X KUBE-SERVICES") < first("ipset destroy "));
+}
+
+TEST_CASE("a set that is there but will not do is told otherwise than one that is missing",
+          "[plan]") {
+    Scenario node;
+    settled(node);
+    node.kernel.sets["KUBE-CLUSTER-IP"].spec.max_entries = 1024;
+    node.kernel.sets.erase("KUBE-IPVS-IPS");
+    node.look();
+    CHECK(node.plan() == R"(# node
+~ ipset create KUBE-CLUSTER-IP hash:ip,port family inet maxelem 65536  # too small or of another type: built anew, then swapped in
++ ipset create KUBE-IPVS-IPS hash:ip family inet maxelem 65536  # missing
 )");
 }
 
