@@ -26,7 +26,7 @@ TEST_CASE("without a word every gate has its default", "[config]") {
         known_gates(), [&](const Gate& gate) { return gates.enabled(gate.name) == gate.enabled; }));
 }
 
-TEST_CASE("a gate can be set, a locked one only to what it is", "[config]") {
+TEST_CASE("P-101 a gate can be set, a locked one only to what it is", "[config]") {
     CHECK_FALSE(resolved({{"AllowServiceExternalIPs", false}}).enabled("AllowServiceExternalIPs"));
     CHECK(resolved({{"NativeHistograms", true}}).enabled("NativeHistograms"));
     CHECK(resolved({{"PreferSameTrafficDistribution", true}}) == resolved({}));

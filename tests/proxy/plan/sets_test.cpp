@@ -35,7 +35,7 @@ TEST_CASE("every set is found by its name, and only ours are", "[plan]") {
     CHECK_FALSE(find_set("").has_value());
 }
 
-TEST_CASE("P-191 sets are made with kube-proxy's options", "[plan]") {
+TEST_CASE("P-191 P-195 sets are made with kube-proxy's options", "[plan]") {
     const auto create = [](SetRole role, Family family) {
         const SetId id{role, family};
         return ipset_create(set_name(id), set_spec(id));

@@ -55,6 +55,16 @@ TEST_CASE("P-221: an idle proxy stays healthy and was last updated now", "[serve
           R"("healthy":true},"IPv6":{"lastUpdated":"2026-11-21T02:03:31Z","healthy":true}}})");
 }
 
+TEST_CASE("X-021: syncs that fail while no change waits for them leave the proxy healthy",
+          "[serve]") {
+    auto health = both_updated();
+    health.queued(Family::v4, at(1));
+    health.updated(Family::v4, at(2));
+    const auto page = health.healthz(at(600)); // of which nobody reported an update since
+    CHECK(page.status == 200);
+    CHECK(says(page, R"("healthy":true)"));
+}
+
 TEST_CASE("P-222, P-223: a family that does not take up a change is unhealthy until it has",
           "[serve]") {
     auto health = both_updated();

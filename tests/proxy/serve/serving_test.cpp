@@ -115,7 +115,7 @@ TEST_CASE("Every line that kube-proxy exposes of itself is exposed here", "[serv
     CHECK(count > 60);
 }
 
-TEST_CASE("The loop's doings are counted", "[serve]") {
+TEST_CASE("X-019 The loop's doings are counted, a Service's change once a family", "[serve]") {
     Served served;
     serve_something(served);
     served.loop.queued();

@@ -131,10 +131,14 @@ private:
     Device& held_;
 };
 
+model::Service web() {
+    auto both = service("web", "10.96.0.10 fd00::10", {port(80), port(53, Protocol::udp)});
+    both.ports[0].node_port = Port{30080};
+    return both;
+}
+
 void fill(PaperNode& node) {
-    auto web = service("web", "10.96.0.10 fd00::10", {port(80), port(53, Protocol::udp)});
-    web.ports[0].node_port = Port{30080};
-    node.put(web, "L.1 R.2");
+    node.put(web(), "L.1 R.2");
 }
 
 } // namespace
@@ -292,6 +296,43 @@ TEST_CASE("a change during a round is taken up by the next one", "[sync]") {
     loop.daemon().inputs_complete();
     loop.run();
     CHECK(loop.node.tables.ipvs.held_services().size() == 7);
+    CHECK(loop.node.tables.text() == loop.node.wanted());
+}
+
+TEST_CASE("P-184 real servers come and go while one of them drains", "[sync]") {
+    Loop loop;
+    fill(loop.node);
+    const auto busy = real_server("10.96.0.10:80/TCP", "10.244.0.2");
+    const auto weight = [&] { return loop.node.tables.ipvs.held_destinations().at(busy).weight; };
+    const auto put = [&](const char* endpoints) {
+        loop.later(1ms, [&loop, endpoints] {
+            loop.node.put(web(), endpoints);
+            loop.daemon().ring();
+        });
+    };
+    loop.told.on_settled = [&] {
+        switch (loop.told.reports.size()) {
+        case 1:
+            loop.node.tables.ipvs.connect(busy, {.active_connections = 3});
+            return put("L.1 R.3");
+        case 2:
+            CHECK(weight() == 0);
+            return put("L.1 R.2 R.4");
+        case 3:
+            CHECK(weight() == 1);
+            return put("L.1");
+        default:
+            loop.stop();
+        }
+    };
+    loop.daemon().inputs_complete();
+    loop.run();
+    for (const auto& report : loop.told.reports)
+        CHECK(report.clean());
+    CHECK(weight() == 0);
+    loop.node.tables.ipvs.connect(busy, {});
+    loop.node.now = Clock::now();
+    loop.node.settle();
     CHECK(loop.node.tables.text() == loop.node.wanted());
 }
 

@@ -142,6 +142,22 @@ TEST_CASE("what the Node object decides touches all services, once", "[sync]") {
     CHECK(derived(node).empty());
 }
 
+TEST_CASE("P-262 of a Node's labels the zone alone is followed", "[sync]") {
+    plan::Scenario node;
+    const auto changed = [&](const std::string& labels) {
+        node.apply("{apiVersion: v1, kind: Node, metadata: {name: n1, labels: {" + labels + "}}}");
+        return node.store.take_node_changed();
+    };
+    CHECK(changed("a: b"));
+    CHECK_FALSE(changed("a: c, topology.kubernetes.io/region: r1"));
+    CHECK(changed("a: c, topology.kubernetes.io/zone: z1"));
+    CHECK(node.store.node("n1")->zone == model::Symbol{"z1"});
+    CHECK_FALSE(changed("topology.kubernetes.io/zone: z1, topology.kubernetes.io/region: r2"));
+    CHECK(changed("topology.kubernetes.io/zone: z2"));
+    CHECK(changed(""));
+    CHECK(node.store.node("n1")->zone.empty());
+}
+
 TEST_CASE("D-12 stale UDP flows are forgotten once, after slice and Service changes", "[sync]") {
     PaperNode node;
     begin(node);

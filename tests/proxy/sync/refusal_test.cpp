@@ -198,6 +198,25 @@ TEST_CASE("what stays refused is tried ever more seldom, up to half a minute", "
     }
 }
 
+TEST_CASE("X-016 D-04 an address that is refused leaves its virtual server ready for it",
+          "[sync]") {
+    PaperNode node;
+    node.adopt();
+    node.round();
+    const DeviceAddress address{plan::ip("10.96.0.10"), 32};
+    node.tables.device.refuse(address, std::make_error_code(denied));
+    node.put(service("web", "10.96.0.10"), "R.1");
+    const auto report = node.round();
+    REQUIRE(report.refused.size() == 1);
+    CHECK(report.refused.front().object == "address 10.96.0.10/32 of kube-ipvs0");
+    CHECK(node.tables.ipvs.held_destinations().contains(
+        real_server("10.96.0.10:80/TCP", "10.244.0.1")));
+    CHECK_FALSE(node.tables.device.state().addresses.contains(address));
+    node.tables.device.refuse(address, {});
+    node.settle();
+    CHECK(node.tables.text() == node.wanted());
+}
+
 TEST_CASE("where a route is refused, the address that stood for it stays", "[sync]") {
     PaperNode node;
     node.put(service("web", "10.96.0.10"), "R.1").put(service("api", "10.96.0.11"), "R.1");
