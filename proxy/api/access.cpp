@@ -76,12 +76,8 @@ Access from_kubeconfig(const AccessSearch& search) {
 }
 
 Access from_master(const AccessSearch& search) {
-    const auto url = https::parse_url(search.master, "http");
-    if (!url || (url->scheme != "http" && url->scheme != "https"))
-        throw std::runtime_error{"--master=" + search.master + " is no URL of a server" +
-                                 (url ? ": only http and https are" : ": " + url.error().reason)};
     Access access;
-    access.server = *url;
+    access.server = parse_master(search.master, "http");
     access.origin = "--master, without credentials";
     return access;
 }

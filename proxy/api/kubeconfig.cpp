@@ -111,24 +111,32 @@ boost::json::value json_of(const YAML::Node& node) {
     return boost::json::string{text};
 }
 
+bool is_web(const https::Url& url) {
+    return url.scheme == "https" || url.scheme == "http";
+}
+
 void read_cluster(Access& access, const Fields& cluster, const std::string& master) {
     access.ca = cluster.material("certificate-authority");
     access.insecure = cluster.flag("insecure-skip-tls-verify");
-    access.server_name = cluster.text("tls-server-name");
+    // The name belongs to the server beside it: with another server client-go forgets it.
+    if (master.empty()) access.server_name = cluster.text("tls-server-name");
     access.compression = !cluster.flag("disable-compression");
     if (access.insecure && !access.ca.empty())
         cluster.fail("insecure-skip-tls-verify",
                      "true, but there is a certificate-authority too: remove one of them");
-    const auto server = master.empty() ? cluster.text("server") : master;
-    if (server.empty()) cluster.fail("server", "is missing: give it here or by --master");
-    const auto url =
-        https::parse_url(server, access.insecure || !access.ca.empty() ? "https" : "http");
-    if (!url)
-        cluster.fail(master.empty() ? "server" : "--master",
-                     "\"" + server + "\" is no URL of a server: " + url.error().reason);
-    if (url->scheme != "https" && url->scheme != "http")
-        cluster.fail("server", "must be http or https");
-    access.server = *url;
+    const std::string scheme = access.insecure || !access.ca.empty() ? "https" : "http";
+    if (!master.empty()) {
+        access.server = parse_master(master, scheme);
+    } else {
+        const auto server = cluster.text("server");
+        if (server.empty()) cluster.fail("server", "is missing: give it here or by --master");
+        const auto url = https::parse_url(server, scheme);
+        if (!url)
+            cluster.fail("server",
+                         "\"" + server + "\" is no URL of a server: " + url.error().reason);
+        if (!is_web(*url)) cluster.fail("server", "must be http or https");
+        access.server = *url;
+    }
     const auto proxy = cluster.text("proxy-url");
     if (proxy.empty()) return;
     const auto proxy_url = https::parse_proxy_url(proxy);
@@ -187,6 +195,8 @@ void read_impersonation(Access& access, const Fields& user) {
         for (const auto& each : extra)
             for (const auto& value : each.second)
                 add(("Impersonate-Extra-" + each.first.Scalar()).c_str(), value.Scalar());
+    if (!access.impersonation.empty() && user.text("as").empty())
+        user.fail("as", "is missing: as-uid, as-groups and as-user-extra go with a user");
 }
 
 void read_user(Access& access, const Fields& user, const Fields& cluster) {
@@ -200,7 +210,7 @@ void read_user(Access& access, const Fields& user, const Fields& cluster) {
     access.password = user.text("password");
     if (!access.username.empty() && !access.token.empty())
         user.fail("", "has a token and a username: only one way to log in is allowed");
-    if (user.at("auth-provider").IsDefined())
+    if (const auto old = user.at("auth-provider"); old.IsDefined() && !old.IsNull())
         user.fail("auth-provider",
                   "is no longer supported by Kubernetes either: use a credential plugin (exec)");
     if (const auto exec = user.at("exec"); exec.IsDefined() && !exec.IsNull())
@@ -242,6 +252,13 @@ Access read_kubeconfig(const std::string& text, const std::string& file,
     if (const auto name = context.text("user"); !name.empty())
         read_user(access, top.named("users", "user", name), cluster);
     return access;
+}
+
+https::Url parse_master(const std::string& master, const std::string& default_scheme) {
+    const auto url = https::parse_url(master, default_scheme);
+    if (url && is_web(*url)) return *url;
+    throw std::runtime_error{"--master=" + master + " is no URL of a server" +
+                             (url ? ": only http and https are" : ": " + url.error().reason)};
 }
 
 } // namespace ipvsproxy::api

@@ -13,4 +13,7 @@ namespace ipvsproxy::api {
 /// @throws std::runtime_error that names file, field and remedy.
 Access read_kubeconfig(const std::string& text, const std::string& file, const std::string& master);
 
+/// --master as the URL of a server. @throws std::runtime_error that says why it is none.
+https::Url parse_master(const std::string& master, const std::string& default_scheme);
+
 } // namespace ipvsproxy::api

@@ -84,6 +84,23 @@ TEST_CASE("--master takes the server's place", "[api]") {
     CHECK(access.server.text() == "https://b:1");
     CHECK(access.token.text == "t");
     CHECK(read_kubeconfig("kind: Config", "/k", "http://b").server.text() == "http://b");
+    CHECK_THROWS_WITH(read("server: https://a", "", "https://b:x"),
+                      "--master=https://b:x is no URL of a server: port \"x\" is not within "
+                      "1..65535");
+    CHECK_THROWS_WITH(read("server: https://a", "", "socks5://b"),
+                      "--master=socks5://b is no URL of a server: only http and https are");
+}
+
+TEST_CASE("--master takes the server's name for TLS away, as in client-go", "[api]") {
+    const char* const cluster = "server: https://a, tls-server-name: kubernetes";
+    CHECK(read(cluster).server_name == "kubernetes");
+    CHECK(read(cluster, "", "https://b").server_name.empty());
+}
+
+TEST_CASE("A null is as good as nothing there", "[api]") {
+    const auto access = read("server: https://a, proxy-url: null, certificate-authority: ~",
+                             "auth-provider: null, exec: null, token: null, as-groups: null");
+    CHECK(access == read("server: https://a"));
 }
 
 TEST_CASE("A user may have a password, or act for another", "[api]") {
@@ -173,6 +190,9 @@ TEST_CASE("What is wrong is told with file, field and remedy", "[api]") {
           "kubeconfig /etc/kp/conf: users[u].user.exec.interactiveMode: is missing: Never is right "
           "for "
           "a daemon");
+    CHECK(refused("server: https://a", "as-groups: [g]") ==
+          "kubeconfig /etc/kp/conf: users[u].user.as: is missing: as-uid, as-groups and "
+          "as-user-extra go with a user");
     CHECK(refused("server: https://a", "token: [t]") ==
           "kubeconfig /etc/kp/conf: users[u].user.token: must be a text");
 }
