@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "proxy/config/flag_table.h"
+#include "proxy/config/flag_types.h"
 #include "proxy/config/texts.h"
 #include "proxy/log/quote.h"
 
@@ -42,55 +43,65 @@ private:
 
     void take_long(const std::string& word) {
         const auto equals = std::min(word.find('='), word.size());
-        auto name = word.substr(2, equals - 2);
-        if (name.empty() || name.front() == '-') {
+        const auto typed = word.substr(2, equals - 2);
+        if (typed.empty() || typed.front() == '-') {
             problem_ = "bad flag syntax: " + word;
             return;
         }
+        auto name = typed;
         std::ranges::replace(name, '_', '-');
-        if (equals < word.size()) give(name, word.substr(equals + 1));
-        else if (is_bool(name)) give(name, "true");
-        else if (find_flag(name) == nullptr) problem_ = "unknown flag: --" + name;
-        else if (rest_.empty()) problem_ = "flag needs an argument: --" + name;
+        if (name != "help" && find_flag(name) == nullptr) problem_ = "unknown flag: --" + typed;
+        else if (equals < word.size()) give(name, word.substr(equals + 1));
+        else if (is_switch(name)) give(name, "true");
+        else if (rest_.empty()) problem_ = "flag needs an argument: --" + typed;
         else give(name, next());
     }
 
-    /// -h and -v are all there is.
+    /// Letters together, the last of them with a value perhaps: -h, -v4, -hv=4.
     void take_short(const std::string& word) {
         auto letters = std::string_view{word}.substr(1);
-        while (letters.starts_with('h')) {
-            line_.help = true;
-            letters.remove_prefix(1);
+        while (!letters.empty() && problem_.empty()) {
+            const auto all = "-" + std::string{letters};
+            const std::string name = letters[0] == 'h' ? "help" : "v";
+            if (letters[0] != 'h' && letters[0] != 'v') {
+                problem_ = "unknown shorthand flag: " + quoted_letter(letters) + " in " + all;
+                return;
+            }
+            const auto behind = letters.substr(1);
+            letters = {};
+            if (behind.size() > 1 && behind[0] == '=') {
+                give(name, std::string{behind.substr(1)});
+            } else if (is_switch(name)) {
+                give(name, "true");
+                letters = behind;
+            } else if (!behind.empty()) {
+                give(name, std::string{behind});
+            } else if (rest_.empty()) {
+                problem_ = "flag needs an argument: 'v' in " + all;
+            } else {
+                give(name, next());
+            }
         }
-        if (letters.empty()) return;
-        if (!letters.starts_with('v')) {
-            problem_ =
-                "unknown shorthand flag: '" + std::string{letters.substr(0, 1)} + "' in " + word;
-            return;
-        }
-        letters.remove_prefix(1);
-        if (letters.starts_with('=')) give("v", std::string{letters.substr(1)});
-        else if (!letters.empty()) give("v", std::string{letters});
-        else if (rest_.empty()) problem_ = "flag needs an argument: 'v' in " + word;
-        else give("v", next());
     }
 
-    static bool is_bool(std::string_view name) {
-        const auto* const flag = find_flag(name);
-        return name == "help" || (flag != nullptr && flag->type == "bool");
+    /// One byte, as Go prints it that looks at bytes.
+    static std::string quoted_letter(std::string_view letters) {
+        const auto quoted = log::quoted(letters.substr(0, 1));
+        return '\'' + quoted.substr(1, quoted.size() - 2) + '\'';
     }
 
+    static bool is_switch(std::string_view name) {
+        return name == "help" || find_flag(name)->type == "bool";
+    }
+
+    /// @param name of a flag that is there
     void give(const std::string& name, const std::string& value) {
         if (name == "help") {
-            line_.help = parse_bool(value).value_or(true);
+            const auto reason = config::read(value, line_.help);
+            if (!reason.empty()) problem_ = refusal("-h, --help", value, reason);
             return;
         }
-        const auto* const flag = find_flag(name);
-        if (flag == nullptr) {
-            problem_ = "unknown flag: --" + name;
-            return;
-        }
-        problem_ = refusal(*flag, value);
+        problem_ = refusal(*find_flag(name), value);
         line_.flags.given[name].push_back(value);
     }
 
@@ -140,19 +151,19 @@ Result<CommandLine> read_command_line(std::span<const std::string> words) {
     return Reader{words}.read();
 }
 
-std::string flags_help(std::size_t width) {
+std::string flags_help(const HelpShape& shape) {
     constexpr std::size_t indent = 38; // a longer head has a line of its own
     std::string out;
     const auto add = [&](std::string line, std::string_view words) {
         if (line.size() + 2 > indent) line.append(1, '\n').append(indent, ' ');
         else line.resize(indent, ' ');
-        out += line + wrapped(words, indent, width) + '\n';
+        out += line + wrapped(words, indent, shape.width) + '\n';
     };
     for (const auto group : groups) {
         out.append(out.empty() ? "" : "\n").append(name(group)).append(":\n");
         for (const auto& flag : flag_table())
-            if (flag.group == group) add(head(flag), told(flag));
-        if (group == Group::task) add("  -h, --help", "Print this and exit");
+            if (flag.group == group && (shape.tasks || !is_task(flag))) add(head(flag), told(flag));
+        if (group == Group::task && shape.help) add("  -h, --help", "Print this and exit");
     }
     return out;
 }

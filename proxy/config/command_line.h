@@ -21,8 +21,12 @@ struct CommandLine {
 /// `--` an operand. @return the first thing that is wrong, in its words: `unknown flag: --color`.
 Result<CommandLine> read_command_line(std::span<const std::string> words);
 
-/// What --help prints of the flags: by group, with types and defaults, in lines of at most
-/// `width` characters where words allow it.
-std::string flags_help(std::size_t width = 100);
+struct HelpShape {
+    std::size_t width{100}; ///< of a line, where words allow it
+    bool tasks{true};       ///< with the flags that have something else done (is_task())
+    bool help{true};        ///< with -h
+};
+/// What --help prints of the flags: by group, with types and defaults.
+std::string flags_help(const HelpShape& shape = {});
 
 } // namespace ipvsproxy::config

@@ -4,6 +4,7 @@
 
 #include "proxy/config/duration.h"
 #include "proxy/config/flag_table.h"
+#include "proxy/config/flag_types.h"
 #include "proxy/config/flags.h"
 #include "proxy/config/texts.h"
 #include "proxy/config/validate.h"
@@ -18,7 +19,7 @@ void take_flags(const Flags& flags, Scope scope, Configuration& into) {
         const auto given = flags.given.find(flag.name);
         if (flag.scope != scope || given == flags.given.end() || flag.name == "vmodule") continue;
         for (const auto& value : given->second)
-            static_cast<void>(flag.read(value, into)); // judged while parsing
+            flag.read(value, into); // judged while parsing
     }
 }
 
@@ -27,15 +28,22 @@ void take_vmodule(const Flags& flags, std::vector<VmoduleItem>& into) {
     std::vector<VmoduleItem> items;
     if (const auto given = flags.given.find("vmodule"); given != flags.given.end())
         for (const auto& value : given->second)
-            static_cast<void>(read_vmodule(value, items));
+            read_vmodule(value, items); // judged while parsing
     into.insert(into.begin(), items.begin(), items.end());
 }
 
 /// The deprecated --…-port flags. @return the address with the port, or none for port 0.
 std::string with_port_flag(const Flags& flags, const char* flag, const std::string& address,
                            int standard) {
-    const auto port = parse_int32(flags.last(flag)).value_or(standard);
+    std::int32_t port = standard;
+    if (flags.has(flag)) read(flags.last(flag), port);
     return port == 0 ? std::string{} : with_port(address, port);
+}
+
+/// The client of Kubernetes' API takes a zero for its own defaults, which are the same.
+void take_client_defaults(ClientConnection& client) {
+    if (client.qps == 0) client.qps = ClientConnection{}.qps;
+    if (client.burst == 0) client.burst = ClientConnection{}.burst;
 }
 
 Configuration from_flags(const Flags& flags) {
@@ -43,6 +51,7 @@ Configuration from_flags(const Flags& flags) {
     // With flags alone the least distance is 1s, with a file it is 0: so it is in kube-proxy.
     configuration.ipvs.min_sync_period = std::chrono::seconds{1};
     take_flags(flags, Scope::fallback, configuration);
+    take_client_defaults(configuration.client_connection);
     auto& healthz = configuration.healthz_bind_address;
     auto& metrics = configuration.metrics_bind_address;
     if (!flags.has("write-config-to")) { // there kube-proxy looks at neither
@@ -112,8 +121,14 @@ Result<Options> merge(const Flags& flags, const std::optional<Loaded>& file,
     if (file) options.warnings = file->warnings;
     for (auto& warning : flag_warnings(flags, file.has_value()))
         options.warnings.push_back(std::move(warning));
+    for (auto& warning : gate_warnings(configuration.feature_gates))
+        options.warnings.push_back(std::move(warning));
     if (const auto problem = take_node_name(flags, host_name, options))
         return Problem{"failed complete: " + problem->text};
+    const auto gates = FeatureGates::resolve(configuration.feature_gates);
+    if (!gates) return Problem{"failed complete: " + gates.error()};
+    const auto errors = logging_errors(configuration.logging, *gates);
+    if (!errors.empty()) return Problem{"initialize logging: " + aggregate(errors)};
     return options;
 }
 
@@ -132,7 +147,7 @@ Result<Options> merge(const Flags& flags) {
 std::optional<Problem> judge(Options& options) {
     const auto& configuration = options.configuration;
     auto parsed = validate(configuration);
-    if (!parsed) return Problem{"failed validate: " + text(parsed.error())};
+    if (!parsed) return Problem{"failed validate: " + aggregate(parsed.error())};
     options.parsed = std::move(*parsed);
     const bool runs = !options.cleanup && options.write_config_to.empty();
     if (runs && configuration.mode != "ipvs")

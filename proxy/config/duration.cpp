@@ -5,6 +5,8 @@
 #include <limits>
 #include <utility>
 
+#include "proxy/log/quote.h"
+
 namespace ipvsproxy::config {
 namespace {
 
@@ -53,26 +55,33 @@ std::pair<Nanoseconds, double> take_fraction(std::string_view& text) {
     return {value, scale};
 }
 
+/// What is wrong with a duration, without the duration.
+constexpr std::string_view invalid = "invalid", unit_missing = "missing unit in";
+using Part = boost::system::result<Nanoseconds, std::string>;
+
 /// Takes one number with its unit.
-std::optional<Nanoseconds> take_part(std::string_view& text) {
+Part take_part(std::string_view& text) {
     const auto before = text.size();
     const auto whole = take_digits(text);
-    if (!whole) return std::nullopt;
+    if (!whole) return std::string{invalid};
     const bool integral = text.size() != before;
     const auto before_fraction = text.size();
     const auto [fraction, scale] = take_fraction(text);
-    if (!integral && before_fraction - text.size() < 2) return std::nullopt; // no digit at all
+    const bool fractional = before_fraction - text.size() > 1; // more than the point
+    if (!integral && !fractional) return std::string{invalid};
     std::size_t end = 0;
     while (end < text.size() && text[end] != '.' && !is_digit(text[end]))
         ++end;
+    if (end == 0) return std::string{unit_missing};
+    const auto its_unit = text.substr(0, end);
     for (const auto& [name, unit] : units) {
-        if (text.substr(0, end) != name) continue;
-        if (*whole > limit / unit) return std::nullopt;
+        if (its_unit != name) continue;
+        if (*whole > limit / unit) return std::string{invalid};
         text.remove_prefix(end);
         return *whole * unit + static_cast<Nanoseconds>(static_cast<double>(fraction) *
                                                         (static_cast<double>(unit) / scale));
     }
-    return std::nullopt;
+    return "unknown unit " + log::quoted(its_unit) + " in";
 }
 
 /// `value` / 10^digits, with the fraction's trailing zeros gone.
@@ -86,21 +95,31 @@ std::string with_fraction(Nanoseconds value, unsigned digits) {
 
 } // namespace
 
-std::optional<std::chrono::nanoseconds> parse_duration(std::string_view text) {
+boost::system::result<std::chrono::nanoseconds, std::string> read_duration(std::string_view whole) {
+    auto text = whole;
+    const auto refused = [whole](std::string_view what) {
+        return "time: " + std::string{what} + " duration " + log::quoted(whole);
+    };
     const bool negative = text.starts_with('-');
     if (negative || text.starts_with('+')) text.remove_prefix(1);
     if (text == "0") return std::chrono::nanoseconds{0};
-    if (text.empty()) return std::nullopt;
+    if (text.empty()) return refused(invalid);
     Nanoseconds sum = 0;
     while (!text.empty()) {
         const auto part = take_part(text);
-        if (!part || *part > limit || sum > limit - *part) return std::nullopt;
+        if (!part) return refused(part.error());
+        if (*part > limit || sum > limit - *part) return refused(invalid);
         sum += *part;
     }
     if (negative) // wraps round to the most negative value where sum is the limit
         return std::chrono::nanoseconds{static_cast<std::int64_t>(0 - sum)};
-    if (sum >= limit) return std::nullopt;
+    if (sum >= limit) return refused(invalid);
     return std::chrono::nanoseconds{static_cast<std::int64_t>(sum)};
+}
+
+std::optional<std::chrono::nanoseconds> parse_duration(std::string_view text) {
+    const auto duration = read_duration(text);
+    return duration ? std::optional{*duration} : std::nullopt;
 }
 
 std::string duration_text(std::chrono::nanoseconds duration) {

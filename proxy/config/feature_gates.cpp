@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-#include "proxy/log/quote.h"
+#include "proxy/config/texts.h"
 
 namespace ipvsproxy::config {
 namespace {
@@ -291,10 +291,7 @@ std::span<const Gate> known_gates() noexcept {
 boost::system::result<FeatureGates, std::string>
 FeatureGates::resolve(const std::map<std::string, bool>& chosen) {
     FeatureGates result;
-    std::string errors;
-    const auto refuse = [&](const std::string& text) {
-        errors += errors.empty() ? text : ", " + text;
-    };
+    std::vector<std::string> errors;
     const auto whole = [&](const char* all, Stage stage) {
         const auto wish = chosen.find(all);
         if (wish == chosen.end()) return;
@@ -307,15 +304,16 @@ FeatureGates::resolve(const std::map<std::string, bool>& chosen) {
     for (const auto& [name, value] : chosen) {
         const Gate* const gate = find(name);
         if (gate == nullptr) {
-            refuse("unrecognized feature gate: " + name);
+            errors.push_back("unrecognized feature gate: " + name);
         } else if (gate->locked && value != gate->enabled) {
-            refuse("cannot set feature gate " + name + " to " + std::string{truth(value)} +
-                   ", feature is locked to " + std::string{truth(gate->enabled)});
+            errors.push_back("cannot set feature gate " + name + " to " +
+                             std::string{truth(value)} + ", feature is locked to " +
+                             std::string{truth(gate->enabled)});
         } else {
             result.chosen_.insert_or_assign(name, value);
         }
     }
-    if (!errors.empty()) return errors;
+    if (!errors.empty()) return aggregate(errors);
     std::erase_if(result.chosen_, [](const auto& item) {
         const Gate* const gate = find(item.first);
         return gate != nullptr && gate->enabled == item.second;

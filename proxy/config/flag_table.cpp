@@ -3,109 +3,55 @@
 #include <algorithm>
 #include <array>
 
-#include "netlink/ip.h"
 #include "proxy/config/duration.h"
+#include "proxy/config/flag_types.h"
 #include "proxy/config/texts.h"
 #include "proxy/log/quote.h"
 
 namespace ipvsproxy::config {
 namespace {
 
-template <class Value> bool put(const std::optional<Value>& value, Value& field) {
-    if (value) field = *value;
-    return value.has_value();
+std::string any(std::string_view /*text*/, Configuration& /*into*/) {
+    return {};
+}
+std::string truth(std::string_view text, Configuration& /*into*/) {
+    bool value{};
+    return read(text, value);
+}
+std::string version(std::string_view text, Configuration& /*into*/) {
+    return read_version(text);
+}
+std::string port(std::string_view text, Configuration& /*into*/) {
+    std::int32_t number{};
+    return read(text, number);
+}
+std::string drain_limit(std::string_view text, Configuration& /*into*/) {
+    Duration duration{};
+    if (auto reason = read(text, duration); !reason.empty()) return reason;
+    return duration < Duration{} ? "must not be negative" : "";
+}
+std::string backend(std::string_view text, Configuration& /*into*/) {
+    const bool known = text == "auto" || text == "legacy" || text == "nft";
+    return known ? "" : "must be auto, legacy or nft";
+}
+std::string vip_binding(std::string_view text, Configuration& /*into*/) {
+    return text == "addresses" || text == "routes" ? "" : "must be addresses or routes";
 }
 
-bool read(std::string_view text, std::string& field) {
-    field = text;
-    return true;
-}
-bool read(std::string_view text, bool& field) {
-    return put(parse_bool(text), field);
-}
-bool read(std::string_view text, std::int32_t& field) {
-    return put(parse_int32(text), field);
-}
-bool read(std::string_view text, std::uint32_t& field) {
-    return put(parse_uint32(text), field);
-}
-bool read(std::string_view text, float& field) {
-    return put(parse_float(text), field);
-}
-bool read(std::string_view text, Duration& field) {
-    return put(parse_duration(text), field);
-}
-bool read(std::string_view text, std::uint64_t& bytes) {
-    return put(parse_quantity(text), bytes);
-}
-bool read(std::string_view text, std::vector<std::string>& list) {
-    if (!text.empty())
-        for (auto& part : split(text))
-            list.push_back(std::move(part));
-    return true;
-}
-bool read(std::string_view text, std::map<std::string, bool>& gates) {
-    if (text.empty()) return true;
-    for (const auto& item : split(text)) {
-        const auto equals = item.find('=');
-        if (equals == std::string::npos) return false;
-        const auto value = parse_bool(trimmed(std::string_view{item}.substr(equals + 1)));
-        if (!value) return false;
-        gates[std::string{trimmed(item.substr(0, equals))}] = *value;
-    }
-    return true;
+std::string joined(std::span<const std::string> values) {
+    std::string out;
+    for (const auto& value : values)
+        out += (out.empty() || value.empty() ? "" : ",") + value;
+    return out;
 }
 
-/// An address; an empty one leaves the default in force.
-bool read_ip(std::string_view text, std::string& field) {
-    if (text.empty()) return true;
-    field = text;
-    return Address::parse(text).has_value();
-}
-
-/// An address, with or without a port.
-bool read_ip_port(std::string_view text, std::string& field) {
-    if (text.empty()) return true;
-    field = text;
-    const auto parts = split_host_port(text);
-    return Address::parse(text) || (parts && Address::parse(parts->first));
-}
-
-bool any(std::string_view /*text*/, Configuration& /*into*/) {
-    return true;
-}
-bool truth(std::string_view text, Configuration& /*into*/) {
-    return parse_bool(text).has_value();
-}
-bool port(std::string_view text, Configuration& /*into*/) {
-    return parse_int32(text).has_value();
-}
-bool drain_limit(std::string_view text, Configuration& /*into*/) {
-    const auto duration = parse_duration(text);
-    return duration && *duration >= Duration{};
-}
-bool backend(std::string_view text, Configuration& /*into*/) {
-    return text == "auto" || text == "legacy" || text == "nft";
-}
-
-bool vip_binding(std::string_view text, Configuration& /*into*/) {
-    return text == "addresses" || text == "routes";
-}
-
-/// What Go's packages say of a text that is no value of this type.
-std::string reason(std::string_view type, std::string_view value) {
-    const auto number = [&](const char* parser) {
-        return "strconv." + std::string{parser} + ": parsing " + log::quoted(value) +
-               ": invalid syntax";
-    };
-    const bool bare = !value.empty() && value.find_first_not_of("0123456789") == value.npos;
-    if (type == "bool") return number("ParseBool");
-    if (type == "int32" || type == "level") return number("ParseInt");
-    if (type == "float32") return number("ParseFloat");
-    if (type == "duration" && bare) return "time: missing unit in duration " + log::quoted(value);
-    if (type == "duration") return "time: invalid duration " + log::quoted(value);
-    if (type == "ip") return "failed to parse IP: " + log::quoted(value);
-    return "not of the form " + std::string{type};
+std::string printed_map(std::string_view text) {
+    std::map<std::string, bool> pairs;
+    read(text, pairs);
+    std::string out;
+    for (const auto& [name, value] : pairs)
+        out += (out.empty() ? "" : ",") + name + (value ? "=true" : "=false");
+    return out;
 }
 
 using C = Configuration&;
@@ -223,8 +169,8 @@ constexpr std::array table{
     Flag{"proxy-mode", Group::ipvs, "mode", "", fallback, [](T t, C c) { return read(t, c.mode); }, "ipvs; blank means the same"},
     Flag{"show-hidden-metrics-for-version", Group::process, "string", "", fallback,
          [](T t, C c) { return read(t, c.show_hidden_metrics_for_version); }, "Accepted for compatibility; without effect"},
-    Flag{"v", Group::logs, "level", "0", logging, [](T t, C c) { return read(t, c.logging.verbosity); }, "The log's verbosity"},
-    Flag{"version", Group::task, "bool", "false", always, any, "Print the version and exit; raw for all there is to say"},
+    Flag{"v", Group::logs, "level", "0", logging, [](T t, C c) { return read_level(t, c.logging.verbosity); }, "The log's verbosity"},
+    Flag{"version", Group::task, "bool", "false", always, version, "Print the version and exit; raw for all there is to say"},
     Flag{"vmodule", Group::logs, "pattern=N,...", "", logging, [](T t, C c) { return read_vmodule(t, c.logging.vmodule); },
          "Verbosity of single source files, named by patterns; text format only"},
     Flag{"write-config-to", Group::task, "string", "", always, any, "Write the effective configuration to this file, and exit"},
@@ -262,6 +208,10 @@ std::string_view name(Group group) noexcept {
     return {};
 }
 
+bool is_task(const Flag& flag) noexcept {
+    return flag.name == "cleanup" || flag.name == "init-only" || flag.name == "write-config-to";
+}
+
 const Flag* find_flag(std::string_view name) noexcept {
     const auto* const found = std::ranges::lower_bound(table, name, {}, &Flag::name);
     return found != table.end() && found->name == name ? found : nullptr;
@@ -269,22 +219,31 @@ const Flag* find_flag(std::string_view name) noexcept {
 
 std::string refusal(const Flag& flag, std::string_view value) {
     Configuration scratch;
-    if (flag.read(value, scratch)) return {};
-    const auto dashed = flag.name == "v" ? "-v, --v" : "--" + std::string{flag.name};
-    return "invalid argument " + log::quoted(value) + " for " + log::quoted(dashed) +
-           " flag: " + reason(flag.type, value);
+    const auto reason = flag.read(value, scratch);
+    if (reason.empty()) return {};
+    return refusal(flag.name == "v" ? "-v, --v" : "--" + std::string{flag.name}, value, reason);
 }
 
-bool read_vmodule(std::string_view text, std::vector<VmoduleItem>& items) {
-    for (const auto& part : split(text)) {
-        if (part.empty()) continue; // trailing commas are common
-        const auto equals = part.find('=');
-        if (equals == std::string::npos || equals == 0) return false;
-        const auto verbosity = parse_int32(std::string_view{part}.substr(equals + 1));
-        if (!verbosity || *verbosity < 0) return false;
-        items.push_back({part.substr(0, equals), static_cast<std::uint32_t>(*verbosity)});
+std::string refusal(std::string_view dashed, std::string_view value, std::string_view reason) {
+    return "invalid argument " + log::quoted(value) + " for " + log::quoted(dashed) +
+           " flag: " + std::string{reason};
+}
+
+std::string printed(const Flag& flag, std::span<const std::string> given) {
+    const auto all = joined(given);
+    if (flag.type == "list") return '[' + all + ']';
+    if (flag.type == "map") return printed_map(all);
+    if (flag.name == "vmodule") return all;
+    if (given.empty()) return std::string{flag.standard};
+    const auto& last = given.back();
+    if (flag.type == "duration") return duration_text(parse_duration(last).value_or(Duration{}));
+    if (flag.type == "int32") {
+        std::int32_t number{};
+        read(last, number);
+        return std::to_string(number);
     }
-    return true;
+    const auto value = flag.type == "bool" ? parse_bool(last) : std::nullopt;
+    return value ? std::string{*value ? "true" : "false"} : last;
 }
 
 } // namespace ipvsproxy::config

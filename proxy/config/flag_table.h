@@ -6,7 +6,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "proxy/config/configuration.h"
 
@@ -42,21 +41,27 @@ struct Flag {
     std::string_view type; ///< "bool" may stand without a value
     std::string_view standard;
     Scope scope;
-    /// Reads a value into its field, or just judges it; false: it is no value of this type.
-    bool (*read)(std::string_view value, Configuration& into);
+    /// Reads a value into its field, or just judges it. @return why it is none (flag_types.h).
+    std::string (*read)(std::string_view value, Configuration& into);
     std::string_view help;
     std::string_view deprecated{}; ///< what to use instead
 };
 
 std::span<const Flag> flag_table() noexcept;
+/// Whether it has something else done than proxying, and the program end: --cleanup, --init-only,
+/// --write-config-to.
+bool is_task(const Flag& flag) noexcept;
 /// Nothing when there is no flag of that name.
 const Flag* find_flag(std::string_view name) noexcept;
 
 /// Why `value` is none of the flag's, as Go's packages word it: `invalid argument "soon" for
 /// "--ipvs-sync-period" flag: time: invalid duration "soon"`. Empty when it is one.
 std::string refusal(const Flag& flag, std::string_view value);
+/// The same sentence of a reason that is known. @param dashed the flag: "-h, --help"
+std::string refusal(std::string_view dashed, std::string_view value, std::string_view reason);
 
-/// "pattern=N,pattern=N"; false when it is not of that form.
-bool read_vmodule(std::string_view text, std::vector<VmoduleItem>& items);
+/// The flag's value as Go prints it, and with it the log and /flagz: "1m0s" of "60s", "[a,b]" of a
+/// list. @param given on the command line, each of them a value; empty: the default.
+std::string printed(const Flag& flag, std::span<const std::string> given);
 
 } // namespace ipvsproxy::config

@@ -4,7 +4,7 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 #include <algorithm>
-#include <cctype>
+#include <span>
 
 #include "proxy/config/flag_table.h"
 #include "proxy/config/texts.h"
@@ -30,6 +30,15 @@ std::string with_dashes(std::string argument) {
     return argument;
 }
 
+void add_some(CLI::App& app, Flags& flags, bool tasks) {
+    for (const auto& flag : flag_table()) {
+        if (is_task(flag) && !tasks) continue;
+        add(app, flag, flags.given[std::string{flag.name}])
+            ->check([&flag](const std::string& value) { return refusal(flag, value); })
+            ->group(std::string{name(flag.group)});
+    }
+}
+
 } // namespace
 
 bool Flags::has(std::string_view name) const {
@@ -47,11 +56,11 @@ bool Flags::is_on(std::string_view name) const {
 }
 
 void add_flags(CLI::App& app, Flags& flags) {
-    for (const auto& flag : flag_table()) {
-        add(app, flag, flags.given[std::string{flag.name}])
-            ->check([&flag](const std::string& value) { return refusal(flag, value); })
-            ->group(std::string{name(flag.group)});
-    }
+    add_some(app, flags, true);
+}
+
+void add_shared_flags(CLI::App& app, Flags& flags) {
+    add_some(app, flags, false);
 }
 
 std::vector<std::string> arguments(int count, const char* const* values) {
@@ -80,19 +89,9 @@ std::vector<std::pair<std::string, std::string>> flag_values(const Flags& flags)
     std::vector<std::pair<std::string, std::string>> out;
     for (const auto& flag : flag_table()) {
         const auto found = flags.given.find(flag.name);
-        std::string value{flag.standard};
-        if (found != flags.given.end() && !found->second.empty()) {
-            const auto& given = found->second;
-            value = given.back();
-            const bool adds_up =
-                flag.type == "list" || flag.type == "map" || flag.name == "vmodule";
-            if (adds_up) {
-                value.clear();
-                for (const auto& each : given)
-                    value += (value.empty() ? "" : ",") + each;
-            }
-        }
-        out.emplace_back(flag.name, std::move(value));
+        const auto given = found == flags.given.end() ? std::span<const std::string>{}
+                                                      : std::span<const std::string>{found->second};
+        out.emplace_back(flag.name, printed(flag, given));
     }
     return out;
 }

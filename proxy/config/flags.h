@@ -32,18 +32,21 @@ struct Flags {
 /// Adds every flag to `app`, each checked while parsing: an address, a number or a duration that is
 /// none is a CLI::ValidationError. @param flags must outlive the parsing and not move.
 void add_flags(CLI::App& app, Flags& flags);
+/// The same without those that have something else done (is_task()): for commands that say so.
+void add_shared_flags(CLI::App& app, Flags& flags);
 
 /// The arguments behind the program's name, reversed as CLI::App::parse(std::vector) takes them,
 /// and read as kube-proxy does: `--cluster_cidr` is `--cluster-cidr`, `-v=4` is `-v 4`, `--flag=`
 /// gives an empty value.
 std::vector<std::string> arguments(int count, const char* const* values);
 
-/// All flags with their values (the default where not given), by name, for the log and /flagz.
+/// All flags with their values as Go prints them (the default where not given), by name, for the
+/// log and /flagz.
 std::vector<std::pair<std::string, std::string>> flag_values(const Flags& flags);
 
 /// File (--config), flags and defaults merged and validated. Of the host it reads that file and
-/// its own name (uname). @return the reason as kube-proxy words it, "failed complete: …" or
-/// "failed validate: …".
+/// its own name (uname). @return the reason as kube-proxy words it, "failed complete: …",
+/// "initialize logging: …" or "failed validate: …".
 Result<Options> complete(const Flags& flags);
 
 /// The same without I/O. @param file of --config, when that is given.
@@ -51,7 +54,8 @@ Result<Options> complete(const Flags& flags, const std::optional<Loaded>& file,
                          std::string_view host_name);
 
 /// The two steps of complete(), for whoever has something to do between them, such as to set up the
-/// log. merge() leaves `parsed` as it is by default; judge() says what is wrong, or parses.
+/// log. merge() leaves `parsed` as it is by default, and refuses feature gates and settings of the
+/// log that cannot be; judge() says what else is wrong, or parses.
 Result<Options> merge(const Flags& flags);
 Result<Options> merge(const Flags& flags, const std::optional<Loaded>& file,
                       std::string_view host_name);

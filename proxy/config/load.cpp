@@ -140,8 +140,8 @@ private:
         const auto* const text = value.if_string();
         if (text == nullptr) return refuse(value, path, "a duration such as 1m30s");
         const std::string_view written{text->data(), text->size()};
-        if (const auto duration = parse_duration(written)) member = *duration;
-        else findings_.errors.push_back(path + ": time: invalid duration " + log::quoted(written));
+        if (const auto duration = read_duration(written)) member = *duration;
+        else findings_.errors.push_back(path + ": " + duration.error());
     }
     template <class Item>
     void take(const json::value& value, const std::string& path, std::vector<Item>& member) {
@@ -251,6 +251,7 @@ Result<Loaded> load(std::string_view text) {
     const auto read = yaml_to_json(text);
     if (!read) return read.error();
     const auto* const object = read->value.if_object();
+    if (read->value.is_null()) return Problem{"there is nothing in it"};
     if (object == nullptr)
         return Problem{"an object wanted, not " + std::string{kind_of(read->value)}};
     if (auto problem = other_kind(*object)) return *problem;
@@ -285,7 +286,9 @@ Result<Loaded> load_file(const std::string& path) {
     while (const auto size = std::fread(part.data(), 1, part.size(), file.get()))
         text.append(part.data(), size);
     if (std::ferror(file.get()) != 0) return refused("read");
-    return load(text);
+    auto loaded = load(text);
+    if (!loaded) return Problem{"failed to decode: " + path + ": " + loaded.error().text};
+    return loaded;
 }
 
 } // namespace ipvsproxy::config

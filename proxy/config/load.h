@@ -20,7 +20,7 @@ struct Loaded {
 /// the values say is for validate() to judge.
 Result<Loaded> load(std::string_view text);
 
-/// load() of a file's content; also refused when it cannot be read.
+/// load() of a file's content; also refused when it cannot be read. @return a reason that names it.
 Result<Loaded> load_file(const std::string& path);
 
 } // namespace ipvsproxy::config

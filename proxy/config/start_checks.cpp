@@ -39,7 +39,8 @@ void check_node_ports(const Options& options, const NodeIps& ips, std::span<cons
             "nodePortAddresses is unset; NodePort connections will be accepted "
             "on all local addresses. Consider using `--nodeport-addresses primary`");
     } else if (all_of(cidrs, ips.primary)) {
-        const bool dual_stack = both_families(parsed.cluster_cidrs) || both_families(pod_cidrs) ||
+        const bool dual_stack = both_families(parsed.cluster_cidrs) ||
+                                both_families(parsed.exclude_cidrs) || both_families(pod_cidrs) ||
                                 (!ips.ip.v4.is_loopback() && !ips.ip.v6.is_loopback());
         if (dual_stack)
             complaints.push_back(

@@ -34,6 +34,14 @@ std::vector<std::string> split(std::string_view text, char at) {
     }
 }
 
+std::string aggregate(const std::vector<std::string>& errors) {
+    if (errors.size() == 1) return errors.front();
+    std::string out{'['};
+    for (const auto& error : errors)
+        out += (out.size() > 1 ? ", " : "") + error;
+    return out += ']';
+}
+
 std::string_view trimmed(std::string_view text) {
     constexpr std::string_view space = " \t\n\v\f\r";
     const auto first = text.find_first_not_of(space);
@@ -89,22 +97,30 @@ std::optional<std::uint64_t> parse_quantity(std::string_view text) {
     return value;
 }
 
-std::optional<std::pair<std::string, std::string>> split_host_port(std::string_view text) {
-    std::string_view host;
+boost::system::result<std::pair<std::string, std::string>, std::string>
+split_host_port(std::string_view text) {
+    const auto refused = [text](std::string_view why) {
+        return (text.empty() ? "" : "address " + std::string{text} + ": ") + std::string{why};
+    };
+    constexpr std::string_view missing = "missing port in address",
+                               too_many = "too many colons in address";
     const auto colon = text.rfind(':');
-    if (colon == std::string_view::npos) return std::nullopt;
+    if (colon == std::string_view::npos) return refused(missing);
+    std::string_view host = text.substr(0, colon);
     if (text.starts_with('[')) {
         const auto close = text.find(']');
-        if (close == std::string_view::npos || close + 1 != colon) return std::nullopt;
+        if (close == std::string_view::npos) return refused("missing ']' in address");
+        const bool colon_behind = close + 1 < text.size() && text[close + 1] == ':';
+        if (close + 1 != colon) return refused(colon_behind ? too_many : missing);
         host = text.substr(1, close - 1);
-    } else {
-        host = text.substr(0, colon);
-        if (host.find(':') != std::string_view::npos) return std::nullopt;
+    } else if (host.find(':') != std::string_view::npos) {
+        return refused(too_many);
     }
     const auto port = text.substr(colon + 1);
-    const bool stray = host.find_first_of("[]") != std::string_view::npos ||
-                       port.find_first_of("[]") != std::string_view::npos;
-    if (stray) return std::nullopt;
+    for (const char bracket : {'[', ']'})
+        if (host.find(bracket) != std::string_view::npos ||
+            port.find(bracket) != std::string_view::npos)
+            return refused(std::string{"unexpected '"} + bracket + "' in address");
     return std::pair{std::string{host}, std::string{port}};
 }
 

@@ -12,8 +12,9 @@ namespace ipvsproxy::config {
 namespace {
 
 constexpr std::string_view previous_minor = "1.35"; // of the Kubernetes version we follow
+constexpr std::uint32_t most_verbose = std::numeric_limits<std::int32_t>::max();
 
-// A value as Kubernetes' field errors print it.
+// A value as Kubernetes' field errors print it: as JSON, if it is no number or text.
 std::string shown(const std::string& text) {
     return log::quoted(text);
 }
@@ -24,12 +25,18 @@ std::string shown(std::uint32_t number) {
     return std::to_string(number);
 }
 std::string shown(Duration duration) {
-    return duration_text(duration);
+    return '"' + duration_text(duration) + '"';
 }
 std::string shown(std::span<const std::string> texts) {
-    std::string out{"[]string{"};
+    std::string out{'['};
     for (const auto& text : texts)
-        out += (out.back() == '{' ? "" : ", ") + log::quoted(text);
+        out += (out.size() > 1 ? "," : "") + log::json_quoted(text);
+    return out += ']';
+}
+std::string shown(const std::map<std::string, bool>& truths) {
+    std::string out{'{'};
+    for (const auto& [name, value] : truths)
+        out += (out.size() > 1 ? "," : "") + log::json_quoted(name) + (value ? ":true" : ":false");
     return out += '}';
 }
 
@@ -37,17 +44,21 @@ std::string at(const std::string& path, std::size_t index) {
     return path + '[' + std::to_string(index) + ']';
 }
 
-/// Collects errors below "KubeProxyConfiguration.".
+/// Collects errors of fields below one path.
 class Judge {
 public:
+    /// @param top with a dot at its end, or empty
+    explicit Judge(std::string top) : top_{std::move(top)} {}
+
     void invalid(const std::string& path, const auto& value, std::string_view reason) {
-        errors_.push_back("KubeProxyConfiguration." + path + ": Invalid value: " + shown(value) +
-                          ": " + std::string{reason});
+        other(path, "Invalid value: " + shown(value) + ": " + std::string{reason});
     }
     void forbidden(const std::string& path, std::string_view reason) {
-        errors_.push_back("KubeProxyConfiguration." + path + ": Forbidden: " + std::string{reason});
+        other(path, "Forbidden: " + std::string{reason});
     }
-    void other(std::string error) { errors_.push_back(std::move(error)); }
+    void other(const std::string& path, std::string_view error) {
+        errors_.push_back(top_ + path + ": " + std::string{error});
+    }
 
     template <class Value> void at_least_zero(const std::string& path, Value value) {
         if (value < Value{}) invalid(path, value, "must be greater than or equal to 0");
@@ -85,17 +96,18 @@ public:
     bool content() const { return errors_.empty(); }
 
 private:
+    std::string top_;
     Errors errors_;
 };
 
 void judge_periods(Judge& judge, const Configuration& of) {
     const auto [sync, min_sync] = periods(of);
+    judge.above_zero("ConfigSyncPeriod", of.config_sync_period);
     judge.above_zero("SyncPeriod", sync);
     judge.at_least_zero("MinSyncPeriod", min_sync);
     if (min_sync > sync)
         judge.invalid("SyncPeriod", min_sync,
                       "must be greater than or equal to KubeProxyConfiguration.MinSyncPeriod");
-    judge.above_zero("ConfigSyncPeriod", of.config_sync_period);
 }
 
 void judge_ipvs(Judge& judge, const Configuration& of, Parsed& parsed) {
@@ -108,8 +120,16 @@ void judge_ipvs(Judge& judge, const Configuration& of, Parsed& parsed) {
             parsed.exclude_cidrs.push_back(*prefix);
 }
 
+/// The part of the mode that is configured; iptables' is judged in every mode.
+void judge_mode(Judge& judge, const Configuration& of, Parsed& parsed) {
+    judge.within("KubeProxyIPTablesConfiguration.MasqueradeBit", of.iptables.masquerade_bit, 0, 31);
+    if (of.mode == "ipvs") judge_ipvs(judge, of, parsed);
+    if (of.mode == "nftables")
+        judge.within("KubeProxyNFTablesConfiguration.MasqueradeBit", of.nftables.masquerade_bit, 0,
+                     31);
+}
+
 void judge_linux(Judge& judge, const Configuration& of) {
-    judge.within("KubeProxyLinuxConfiguration.OOMScoreAdj", of.oom_score_adj, -1000, 1000);
     const std::string path{"KubeProxyLinuxConfiguration.KubeProxyConntrackConfiguration"};
     const auto& conntrack = of.conntrack;
     judge.at_least_zero(path + ".MaxPerCore", conntrack.max_per_core);
@@ -118,6 +138,7 @@ void judge_linux(Judge& judge, const Configuration& of) {
     judge.at_least_zero(path + ".TCPCloseWaitTimeout", conntrack.tcp_close_wait_timeout);
     judge.at_least_zero(path + ".UDPTimeout", conntrack.udp_timeout);
     judge.at_least_zero(path + ".UDPStreamTimeout", conntrack.udp_stream_timeout);
+    judge.within("KubeProxyLinuxConfiguration.OOMScoreAdj", of.oom_score_adj, -1000, 1000);
 }
 
 void judge_addresses(Judge& judge, const Configuration& of, Parsed& parsed) {
@@ -154,13 +175,28 @@ std::optional<LocalMode> local_mode(std::string_view name) {
     return std::nullopt;
 }
 
+void judge_cluster_cidr(Judge& judge, const std::string& path, std::span<const std::string> cidrs) {
+    constexpr std::string_view pair = "must be a either a single CIDR or dual-stack pair of CIDRs "
+                                      "(e.g. [10.100.0.0/16, fde4:8dba:82e1::/48]";
+    constexpr std::string_view block =
+        "must be a valid CIDR block (e.g. 10.100.0.0/16 or fde4:8dba:82e1::/48)";
+    if (cidrs.size() > 2) return judge.invalid(path, cidrs, pair);
+    std::vector<Family> families;
+    for (std::size_t i = 0; i < cidrs.size(); ++i) {
+        const auto prefix = Prefix::parse(cidrs[i]);
+        if (prefix) families.push_back(prefix->family());
+        else judge.invalid(at(path, i), cidrs[i], block);
+    }
+    if (families.size() == 2 && families[0] == families[1]) judge.invalid(path, cidrs, pair);
+}
+
 void judge_local(Judge& judge, const Configuration& of, Parsed& parsed) {
     const auto mode = local_mode(of.detect_local_mode);
     if (!mode) {
-        judge.other("KubeProxyConfiguration.DetectLocalMode: Unsupported value: " +
-                    shown(of.detect_local_mode) +
-                    R"(: supported values: "", "BridgeInterface", "ClusterCIDR", )"
-                    R"("InterfaceNamePrefix", "NodeCIDR")");
+        judge.other("DetectLocalMode",
+                    "Unsupported value: " + shown(of.detect_local_mode) +
+                        R"(: supported values: "ClusterCIDR", "NodeCIDR", "BridgeInterface", )"
+                        R"("InterfaceNamePrefix", "")");
         return;
     }
     const std::string path{"DetectLocalConfiguration"};
@@ -171,9 +207,7 @@ void judge_local(Judge& judge, const Configuration& of, Parsed& parsed) {
         judge.invalid(path + ".InterfacePrefix", std::string{}, "must not be empty");
     if (of.cluster_cidr.empty()) return;
     const auto cidrs = split(of.cluster_cidr);
-    if (mode == LocalMode::cluster_cidr)
-        for (auto& error : cluster_cidr_errors(path + ".ClusterCIDRs", cidrs))
-            judge.other("KubeProxyConfiguration." + error);
+    if (mode == LocalMode::cluster_cidr) judge_cluster_cidr(judge, path + ".ClusterCIDRs", cidrs);
     for (const auto& cidr : cidrs) // in other modes only for the start-up checks
         if (const auto prefix = Prefix::parse(cidr)) parsed.cluster_cidrs.push_back(*prefix);
 }
@@ -185,104 +219,93 @@ void judge_log_stream(Judge& judge, const std::string& path, const LogStream& of
     if (of.info_buffer_size != 0) judge.forbidden(path + ".infoBufferSize", reason);
 }
 
-void judge_logging(Judge& judge, const Logging& of, Parsed& parsed) {
-    parsed.log_format = of.format == "json" ? LogFormat::json : LogFormat::text;
-    if (of.format != "text" && of.format != "json")
-        judge.invalid("logging.format", of.format, "Unsupported log format");
-    else if (of.format == "json" && !parsed.gates.enabled("LoggingBetaOptions"))
-        judge.forbidden("logging.format",
-                        "Log format json is BETA and disabled, see LoggingBetaOptions feature");
-    if (of.flush_frequency <= Duration{})
-        judge.invalid("logging.flushFrequency", of.flush_frequency, "Must be greater than zero");
-    constexpr std::uint32_t most = std::numeric_limits<std::int32_t>::max();
-    if (of.verbosity > most)
-        judge.invalid("logging.verbosity", of.verbosity, "Must be <= " + std::to_string(most));
+void judge_vmodule(Judge& judge, const Logging& of) {
     if (!of.vmodule.empty() && of.format != "text")
         judge.forbidden("logging.vmodule", "Only supported for text log format");
     for (std::size_t i = 0; i < of.vmodule.size(); ++i) {
         const auto path = at("logging.vmodule", i);
         const auto& [pattern, verbosity] = of.vmodule[i];
-        if (pattern.empty())
-            judge.other("KubeProxyConfiguration." + path +
-                        ".filePattern: Required value: File pattern must not be empty");
+        if (pattern.empty()) judge.other(path, "Required value: File pattern must not be empty");
         if (pattern.find_first_of("=,") != std::string::npos)
-            judge.invalid(path + ".filePattern", pattern,
-                          "File pattern must not contain equal sign or comma");
-        if (verbosity > most)
-            judge.invalid(path + ".verbosity", verbosity, "Must be <= " + std::to_string(most));
+            judge.invalid(path, pattern, "File pattern must not contain equal sign or comma");
+        if (verbosity > most_verbose)
+            judge.invalid(path, verbosity, "Must be <= " + std::to_string(most_verbose));
     }
-    const bool alpha = parsed.gates.enabled("LoggingAlphaOptions");
+}
+
+void judge_logging(Judge& judge, const Logging& of, const FeatureGates& gates) {
+    if (of.format != "text" && of.format != "json")
+        judge.invalid("logging.format", of.format, "Unsupported log format");
+    else if (of.format == "json" && !gates.enabled("LoggingBetaOptions"))
+        judge.forbidden("logging.format",
+                        "Log format json is BETA and disabled, see LoggingBetaOptions feature");
+    if (of.flush_frequency <= Duration{})
+        judge.invalid("logging.flushFrequency", of.flush_frequency, "Must be greater than zero");
+    if (of.verbosity > most_verbose)
+        judge.invalid("logging.verbosity", of.verbosity,
+                      "Must be <= " + std::to_string(most_verbose));
+    judge_vmodule(judge, of);
+    const bool alpha = gates.enabled("LoggingAlphaOptions");
     judge_log_stream(judge, "logging.options.text", of.options.text, alpha);
     judge_log_stream(judge, "logging.options.json", of.options.json, alpha);
 }
 
-void judge_rest(Judge& judge, const Configuration& of) {
+void judge_program(Judge& judge, const Configuration& of) {
     constexpr std::array<std::string_view, 4> modes{"", "iptables", "ipvs", "nftables"};
     if (std::ranges::find(modes, of.mode) == modes.end())
         judge.invalid("Mode.ProxyMode", of.mode,
                       "must be iptables, ipvs, nftables or blank (blank means ipvs)");
-    if (of.client_connection.burst < 0)
-        judge.invalid("ClientConnection.Burst", of.client_connection.burst, "must be non-negative");
-    if (!of.show_hidden_metrics_for_version.empty() &&
-        of.show_hidden_metrics_for_version != previous_minor)
-        judge.invalid("ShowHiddenMetricsForVersion", of.show_hidden_metrics_for_version,
-                      "must be omitted or the previous minor version, " +
-                          std::string{previous_minor});
+    judge.at_least_zero("ClientConnection.Burst", of.client_connection.burst);
+}
+
+void judge_hidden_metrics(Judge& judge, const std::string& version) {
+    if (version.empty() || version == previous_minor) return;
+    judge.invalid("ShowHiddenMetricsForVersion", version,
+                  "--show-hidden-metrics-for-version must be omitted or have the value '" +
+                      std::string{previous_minor} +
+                      "'. Only the previous minor version is allowed");
 }
 
 } // namespace
 
-std::string text(const Errors& errors) {
-    if (errors.size() == 1) return errors.front();
-    std::string out{'['};
-    for (const auto& error : errors)
-        out += (out.size() > 1 ? ", " : "") + error;
-    return out += ']';
-}
-
 boost::system::result<Parsed, Errors> validate(const Configuration& configuration) {
-    Judge judge;
+    Judge judge{std::string{kind} + '.'};
     Parsed parsed;
+    const auto& logging = configuration.logging;
     if (auto gates = FeatureGates::resolve(configuration.feature_gates))
         parsed.gates = std::move(*gates);
-    else judge.other("KubeProxyConfiguration.featureGates: Invalid value: " + gates.error());
-    judge.within("KubeProxyIPTablesConfiguration.MasqueradeBit",
-                 configuration.iptables.masquerade_bit, 0, 31);
-    judge_ipvs(judge, configuration, parsed);
+    else judge.invalid("featureGates", configuration.feature_gates, gates.error());
+    judge_mode(judge, configuration, parsed);
     judge_linux(judge, configuration);
-    judge_rest(judge, configuration);
+    judge_program(judge, configuration);
     judge_periods(judge, configuration);
     judge_addresses(judge, configuration, parsed);
     judge_node_ports(judge, configuration, parsed);
+    judge_hidden_metrics(judge, configuration.show_hidden_metrics_for_version);
     judge_local(judge, configuration, parsed);
-    judge_logging(judge, configuration.logging, parsed);
+    judge_logging(judge, logging, parsed.gates);
+    parsed.log_format = logging.format == "json" ? LogFormat::json : LogFormat::text;
     if (!judge.content()) return judge.take();
     return parsed;
 }
 
-Errors cluster_cidr_errors(const std::string& path, std::span<const std::string> cidrs) {
-    constexpr std::string_view pair = "must be a either a single CIDR or dual-stack pair of CIDRs "
-                                      "(e.g. [10.100.0.0/16, fde4:8dba:82e1::/48])";
-    constexpr std::string_view block =
-        "must be a valid CIDR block (e.g. 10.100.0.0/16 or fde4:8dba:82e1::/48)";
-    Errors errors;
-    const auto invalid = [&](const std::string& where, const auto& value, std::string_view reason) {
-        errors.push_back(where + ": Invalid value: " + shown(value) + ": " + std::string{reason});
-    };
-    if (cidrs.empty()) {
-        invalid(path, cidrs, "must contain at least one CIDR");
-    } else if (cidrs.size() > 2) {
-        invalid(path, cidrs, pair);
-    } else {
-        std::vector<Family> families;
-        for (std::size_t i = 0; i < cidrs.size(); ++i) {
-            const auto prefix = Prefix::parse(cidrs[i]);
-            if (prefix) families.push_back(prefix->family());
-            else invalid(at(path, i), cidrs[i], block);
-        }
-        if (families.size() == 2 && families[0] == families[1]) invalid(path, cidrs, pair);
+std::vector<std::string> gate_warnings(const std::map<std::string, bool>& gates) {
+    std::vector<std::string> warnings;
+    for (const auto& gate : known_gates()) { // which are in the map's order
+        const bool stable = gate.stage == Stage::stable;
+        const auto set = gates.find(std::string{gate.name});
+        if (set == gates.end() || (!stable && gate.stage != Stage::deprecated)) continue;
+        warnings.push_back("Setting " + std::string{stable ? "GA" : "deprecated"} +
+                           " feature gate " + set->first + (set->second ? "=true" : "=false") +
+                           ". It will be removed in a future release.");
     }
-    return errors;
+    return warnings;
+}
+
+Errors logging_errors(const Logging& logging, const FeatureGates& gates) {
+    Judge judge{std::string{}};
+    judge_logging(judge, logging, gates);
+    return judge.take();
 }
 
 Periods periods(const Configuration& configuration) {

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <boost/system/result.hpp>
-#include <span>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -15,14 +15,15 @@ namespace ipvsproxy::config {
 /// "KubeProxyConfiguration.ConfigSyncPeriod: Invalid value: 0s: must be greater than 0".
 using Errors = std::vector<std::string>;
 
-/// One error as it is, several as "[a, b]" (apimachinery's Aggregate).
-std::string text(const Errors& errors);
-
 /// Judges every field, of other modes too where kube-proxy does, and parses what has passed.
 boost::system::result<Parsed, Errors> validate(const Configuration& configuration);
 
-/// What is wrong with the parts of a clusterCIDR; `path` names them in the errors.
-Errors cluster_cidr_errors(const std::string& path, std::span<const std::string> cidrs);
+/// What Kubernetes' programs warn of when such feature gates are set: those that are about to go.
+std::vector<std::string> gate_warnings(const std::map<std::string, bool>& gates);
+
+/// What is wrong with `logging` by itself: "logging.format: Invalid value: …". kube-proxy asks
+/// before it judges anything else, because its errors are to be logged as was wished.
+Errors logging_errors(const Logging& logging, const FeatureGates& gates);
 
 /// The periods of the mode that is configured (ipvs, if it is none of the three).
 struct Periods {

@@ -75,7 +75,9 @@ TEST_CASE("a line that cannot be read is refused in pflag's words", "[config]") 
     CHECK(problem({"--=x"}) == "bad flag syntax: --=x");
     CHECK(problem({"---config"}) == "bad flag syntax: ---config");
     CHECK(problem({"-x"}) == "unknown shorthand flag: 'x' in -x");
-    CHECK(problem({"-hx"}) == "unknown shorthand flag: 'x' in -hx");
+    CHECK(problem({"-hx"}) == "unknown shorthand flag: 'x' in -x");
+    CHECK(problem({"--no_such_flag=1"}) == "unknown flag: --no_such_flag"); // as it was typed
+    CHECK(problem({"--hostname_override"}) == "flag needs an argument: --hostname_override");
     CHECK(problem({"--config"}) == "flag needs an argument: --config");
     CHECK(problem({"-v"}) == "flag needs an argument: 'v' in -v");
 }
@@ -92,9 +94,27 @@ TEST_CASE("a value of another type is refused with its flag, and the words of Go
         R"(invalid argument "maybe" for "--cleanup" flag: strconv.ParseBool: parsing "maybe": invalid syntax)");
     CHECK(
         problem({"-v=x"}) ==
-        R"(invalid argument "x" for "-v, --v" flag: strconv.ParseInt: parsing "x": invalid syntax)");
+        R"(invalid argument "x" for "-v, --v" flag: strconv.ParseUint: parsing "x": invalid syntax)");
     CHECK(problem({"--bind-address=host"}) ==
-          R"(invalid argument "host" for "--bind-address" flag: failed to parse IP: "host")");
+          R"(invalid argument "host" for "--bind-address" flag: "host" is not a valid IP address)");
+    CHECK(
+        problem({"--ipvs-tcp-timeout", "1d"}) ==
+        R"(invalid argument "1d" for "--ipvs-tcp-timeout" flag: time: unknown unit "d" in duration "1d")");
+    CHECK(
+        problem({"--version=1.36"}) ==
+        R"(invalid argument "1.36" for "--version" flag: strconv.ParseBool: parsing "1.36": invalid syntax)");
+}
+
+TEST_CASE("help and the verbosity by letter are judged like any flag", "[config]") {
+    CHECK_FALSE(read({"-h=false"}).help);
+    CHECK(read({"-hv=4"}).flags.last("v") == "4");
+    CHECK(
+        problem({"--help=maybe"}) ==
+        R"(invalid argument "maybe" for "-h, --help" flag: strconv.ParseBool: parsing "maybe": invalid syntax)");
+    CHECK(
+        problem({"-v="}) ==
+        R"(invalid argument "=" for "-v, --v" flag: strconv.ParseUint: parsing "=": invalid syntax)");
+    CHECK(problem({"-hv"}) == "flag needs an argument: 'v' in -v");
 }
 
 TEST_CASE("the help names every flag once, in its group", "[config]") {
@@ -122,7 +142,7 @@ TEST_CASE("the help names every flag once, in its group", "[config]") {
 TEST_CASE("the help keeps to its width", "[config]") {
     for (const std::size_t width : {85U, 100U, 120U}) {
         std::size_t start = 0;
-        const auto text = flags_help(width);
+        const auto text = flags_help({.width = width});
         for (auto end = text.find('\n'); end != std::string::npos; end = text.find('\n', start)) {
             CAPTURE(text.substr(start, end - start));
             CHECK(end - start <= width);

@@ -33,6 +33,17 @@ TEST_CASE("what is no duration is refused", "[config]") {
     }
 }
 
+TEST_CASE("what is wrong with a duration is said in Go's words", "[config]") {
+    const auto why = [](const char* text) { return read_duration(text).error(); };
+    CHECK(why("") == "time: invalid duration \"\"");
+    CHECK(why("soon") == "time: invalid duration \"soon\"");
+    CHECK(why("30") == "time: missing unit in duration \"30\"");
+    CHECK(why("1s1") == "time: missing unit in duration \"1s1\"");
+    CHECK(why("1d") == "time: unknown unit \"d\" in duration \"1d\"");
+    CHECK(why("1h2 m") == "time: unknown unit \" m\" in duration \"1h2 m\"");
+    CHECK(why("3000000h") == "time: invalid duration \"3000000h\"");
+}
+
 TEST_CASE("the longest durations are read exactly", "[config]") {
     constexpr auto most = std::chrono::nanoseconds{std::numeric_limits<std::int64_t>::max()};
     constexpr auto least = std::chrono::nanoseconds{std::numeric_limits<std::int64_t>::min()};

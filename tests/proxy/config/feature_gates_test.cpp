@@ -39,7 +39,7 @@ TEST_CASE("an unknown gate is an error, and all errors are told together", "[con
     CHECK(FeatureGates::resolve({{"Nonsense", true}}).error() ==
           "unrecognized feature gate: Nonsense");
     CHECK(FeatureGates::resolve({{"A1", true}, {"B2", false}}).error() ==
-          "unrecognized feature gate: A1, unrecognized feature gate: B2");
+          "[unrecognized feature gate: A1, unrecognized feature gate: B2]");
 }
 
 TEST_CASE("AllAlpha and AllBeta speak for the gates that are not named", "[config]") {

@@ -276,18 +276,65 @@ TEST_CASE("the log can name every flag with its value", "[config]") {
                                            "--nodeport-addresses=11.0.0.0/8", "--cleanup"}));
     const std::map<std::string, std::string> by_name{values.begin(), values.end()};
     CHECK(by_name.at("oom-score-adj") == "-5");
-    CHECK(by_name.at("nodeport-addresses") == "10.0.0.0/8,11.0.0.0/8");
+    CHECK(by_name.at("nodeport-addresses") == "[10.0.0.0/8,11.0.0.0/8]");
+    CHECK(by_name.at("ipvs-exclude-cidrs") == "[]");
     CHECK(by_name.at("cleanup") == "true");
     CHECK(by_name.at("ipvs-sync-period") == "30s");
     CHECK(by_name.at("config").empty());
     CHECK(std::is_sorted(values.begin(), values.end()));
 }
 
+TEST_CASE("a flag's value is shown as Go prints it, however it was written", "[config]") {
+    const auto values = flag_values(
+        parse({"--ipvs-sync-period=90s", "--conntrack-udp-timeout=0", "--oom-score-adj=-0x10",
+               "--feature-gates=AllBeta=f", "--feature-gates=AllAlpha=1,", "--cleanup=T",
+               "--vmodule=a=1", "--vmodule=b=2", "--version=raw"}));
+    const std::map<std::string, std::string> by_name{values.begin(), values.end()};
+    CHECK(by_name.at("ipvs-sync-period") == "1m30s");
+    CHECK(by_name.at("conntrack-udp-timeout") == "0s");
+    CHECK(by_name.at("oom-score-adj") == "-16");
+    CHECK(by_name.at("feature-gates") == "AllAlpha=true,AllBeta=false");
+    CHECK(by_name.at("cleanup") == "true");
+    CHECK(by_name.at("vmodule") == "a=1,b=2");
+    CHECK(by_name.at("version") == "raw");
+}
+
+TEST_CASE("a request rate of 0 by flags is the default, as Kubernetes' client has it", "[config]") {
+    const auto client =
+        completed({"--kube-api-qps=0", "--kube-api-burst=0"}).configuration.client_connection;
+    CHECK(client == ClientConnection{});
+    CHECK(completed({"--kube-api-qps=-1"}).configuration.client_connection.qps == -1);
+}
+
+TEST_CASE("feature gates are refused before the log is set up, the log before all else",
+          "[config]") {
+    CHECK(refusal({"--feature-gates=NoSuch=true", "--oom-score-adj=2000"}) ==
+          "failed complete: unrecognized feature gate: NoSuch");
+    CHECK(refusal({"--logging-format=garbage", "--oom-score-adj=2000"}) ==
+          "initialize logging: logging.format: Invalid value: \"garbage\": Unsupported log format");
+    CHECK(
+        refusal({"--config=x"}, file("logging: {verbosity: 2147483648, flushFrequency: -1s}\n")) ==
+        "initialize logging: [logging.flushFrequency: Invalid value: \"-1s\": Must be greater "
+        "than zero, logging.verbosity: Invalid value: 2147483648: Must be <= 2147483647]");
+}
+
+TEST_CASE("gates that are about to go are warned of when they are set", "[config]") {
+    const auto warnings =
+        completed({"--feature-gates=AllowServiceExternalIPs=false,AllAlpha=true,KMSv1=true"})
+            .warnings;
+    CHECK(warnings == std::vector<std::string>{
+                          "Setting GA feature gate AllowServiceExternalIPs=false. It will be "
+                          "removed in a future release.",
+                          "Setting deprecated feature gate KMSv1=true. It will be removed in a "
+                          "future release."});
+}
+
 TEST_CASE("the defaults that the flags' help names are the defaults", "[config]") {
     const auto expected = completed({}).configuration;
     std::vector<std::string> words;
     for (const auto& [name, value] : flag_values(Flags{}))
-        if (name != "version" && name != "cleanup" && name != "init-only" && !value.empty())
+        if (name != "version" && name != "cleanup" && name != "init-only" && !value.empty() &&
+            value != "[]")
             words.push_back("--" + name + "=" + value);
     Words all;
     for (const auto& word : words)

@@ -152,7 +152,7 @@ TEST_CASE("P-248 what is not such a configuration is refused", "[config]") {
     CHECK(refusal(head + "mode: \xfcpvs\n") == "yaml: not UTF-8");
     CHECK(refusal("just words") == "an object wanted, not a string");
     CHECK_THAT(refusal("a: [b"), Catch::StartsWith("yaml: "));
-    CHECK(refusal("") == "an object wanted, not null");
+    CHECK(refusal("") == "there is nothing in it");
     CHECK(refusal("kind: KubeProxyConfiguration") == "Object 'apiVersion' is missing");
     CHECK(refusal("apiVersion: v1") == "Object 'Kind' is missing");
     CHECK(refusal("apiVersion: v1\nkind: Pod") ==
@@ -171,6 +171,8 @@ TEST_CASE("a value of the wrong kind is refused, all of them at once", "[config]
     CHECK_THAT(refusal(head + "ipvs: {syncPeriod: 5}\n"), Catch::StartsWith("ipvs.syncPeriod: "));
     CHECK(refusal(head + "ipvs: {syncPeriod: fast}\n") ==
           "ipvs.syncPeriod: time: invalid duration \"fast\"");
+    CHECK(refusal(head + "ipvs: {syncPeriod: 1d}\n") ==
+          "ipvs.syncPeriod: time: unknown unit \"d\" in duration \"1d\"");
     CHECK_THAT(refusal(head + "oomScoreAdj: 2147483648\n"),
                Catch::StartsWith("oomScoreAdj: an integer"));
     CHECK_THAT(refusal(head + "oomScoreAdj: 1.5\n"), Catch::StartsWith("oomScoreAdj: an integer"));
@@ -280,7 +282,12 @@ TEST_CASE("a file is read", "[config]") {
     REQUIRE(descriptor >= 0);
     std::ofstream{path} << head << "ipvs: {scheduler: lc}\n";
     const auto result = load_file(path);
+    std::ofstream{path} << head << "oomScoreAdj: low\n";
+    const auto refused = load_file(path);
     std::remove(path.c_str());
     REQUIRE(result.has_value());
     CHECK(result->configuration.ipvs.scheduler == "lc");
+    REQUIRE_FALSE(refused.has_value());
+    CHECK_THAT(refused.error().text,
+               Catch::StartsWith("failed to decode: " + path + ": oomScoreAdj: "));
 }

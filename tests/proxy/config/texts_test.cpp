@@ -11,14 +11,28 @@ TEST_CASE("a list is split at its commas and nothing is trimmed", "[config]") {
     CHECK(split("") == Parts{""});
 }
 
+TEST_CASE("several errors print as one list", "[config]") {
+    CHECK(aggregate({"a"}) == "a");
+    CHECK(aggregate({"a", "b"}) == "[a, b]");
+}
+
 TEST_CASE("a host and a port are told apart as Go does it", "[config]") {
-    CHECK(split_host_port("1.2.3.4:80") == HostPort{"1.2.3.4", "80"});
-    CHECK(split_host_port("[::1]:80") == HostPort{"::1", "80"});
-    CHECK(split_host_port(":0") == HostPort{"", "0"});
+    CHECK(*split_host_port("1.2.3.4:80") == HostPort{"1.2.3.4", "80"});
+    CHECK(*split_host_port("[::1]:80") == HostPort{"::1", "80"});
+    CHECK(*split_host_port(":0") == HostPort{"", "0"});
+    const auto why = [](const char* text) { return split_host_port(text).error(); };
+    CHECK(why("") == "missing port in address");
+    CHECK(why("1.2.3.4") == "address 1.2.3.4: missing port in address");
+    CHECK(why("[::1]") == "address [::1]: missing port in address");
+    CHECK(why("::1") == "address ::1: too many colons in address");
+    CHECK(why("[::1]:8:9") == "address [::1]:8:9: too many colons in address");
+    CHECK(why("[::1:80") == "address [::1:80: missing ']' in address");
+    CHECK(why("a[b:80") == "address a[b:80: unexpected '[' in address");
+    CHECK(why("a:80]") == "address a:80]: unexpected ']' in address");
     for (const char* text :
          {"", "1.2.3.4", "::1", "[::1]", "[::1]80", "[::1", "a]:80", "[a]b:80", "a:[80]"}) {
         CAPTURE(text);
-        CHECK_FALSE(split_host_port(text));
+        CHECK_FALSE(split_host_port(text).has_value());
     }
 }
 
