@@ -113,8 +113,14 @@ private:
 } // namespace
 
 int cleanup(const Invocation& call) {
-    complete_options(call);
-    Removal removal{call.dry_run};
+    auto its_call = call;
+    its_call.flags.given["cleanup"] = {"true"}; // which a file of another mode may go with
+    complete_options(its_call);
+    return clean_node(call.dry_run);
+}
+
+int clean_node(bool dry_run) {
+    Removal removal{dry_run};
     removal.remove_nft_mode();
     // Rules of the variant that is not in use now go first: while they name a set, it cannot go.
     const auto chosen = iptables::choose_backend(std::nullopt).backend;

@@ -43,6 +43,8 @@ int kube_proxy(const std::string& name, const std::vector<std::string>& words);
 
 /// The daemon, or what its flags ask for in its place (--write-config-to, --cleanup, --init-only).
 int run(const config::Options& options, const Invocation& call);
+/// What `cleanup` and --cleanup do once options are settled.
+int clean_node(bool dry_run);
 
 /// `ipvsproxy 0.1.0 (in place of kube-proxy v1.36.2)`
 std::string version_line();

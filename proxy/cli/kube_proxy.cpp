@@ -1,4 +1,5 @@
 // The program in kube-proxy's place: the command line that DaemonSets, units and people know.
+#include <algorithm>
 #include <iostream>
 
 #include "proxy/cli/command.h"
@@ -52,15 +53,15 @@ std::string list(const std::vector<std::string>& words) {
 int kube_proxy(const std::string& name, const std::vector<std::string>& words_given) {
     const auto line = config::read_command_line(words_given);
     if (!line) {
-        refused(line.error().text);
-        std::cerr << usage(name);
-        return exit_failure;
+        std::cerr << usage(name) << '\n'; // first, so that the error is what is seen last
+        return refused(line.error().text);
     }
     if (line->help) {
         std::cout << help(name);
         return exit_success;
     }
-    if (!line->operands.empty())
+    const bool empty_words = std::ranges::all_of(line->operands, &std::string::empty);
+    if (!empty_words) // as templates leave them where a value is not set
         return refused(log::quoted(name) + " does not take any arguments, got " +
                        list(line->operands));
     if (line->flags.is_on("version")) {

@@ -7,6 +7,7 @@
 #include "proxy/cli/command.h"
 #include "proxy/cli/completion.h"
 #include "proxy/cli/failure.h"
+#include "proxy/cli/usage.h"
 #include "proxy/config/flags.h"
 
 namespace ipvsproxy::cli {
@@ -71,36 +72,52 @@ CLI::App* add_command(CLI::App& program, const Command& command, Invocation& cal
                         "json`, in place of the kernel");
     if (command.name == "cleanup")
         app->add_flag("--dry-run", call.dry_run, "Show what would be removed, and remove nothing");
-    if (command.name != "version") config::add_flags(*app, call.flags);
+    if (command.name == "run") config::add_flags(*app, call.flags);
+    else if (command.name != "version") config::add_shared_flags(*app, call.flags);
     return app;
 }
 
 int failed(const std::string& command, const std::string& message) {
-    std::cerr << "ipvsproxy " << command << ": " << message << '\n';
+    std::cerr << "ipvsproxy" << (command.empty() ? "" : " ") << command << ": " << message << '\n';
     return command == "diff" ? exit_trouble : exit_failure;
 }
 
-constexpr auto no_such_command = "no such command; see ipvsproxy --help";
+const CLI::App* find_command(const CLI::App& program, const std::string& name) {
+    const auto all =
+        program.get_subcommands([&](const CLI::App* one) { return one->get_name() == name; });
+    return all.empty() ? nullptr : all.front();
+}
 
-bool is_command(const CLI::App& program, const std::string& word) {
-    return std::ranges::any_of(program.get_subcommands(nullptr),
-                               [&](const CLI::App* one) { return one->get_name() == word; });
+int no_such_command(const std::string& by, const std::string& name) {
+    return failed(by,
+                  "no such command" + (by == name ? "" : ": " + name) + "; see ipvsproxy --help");
 }
 
 /// Prints the help that was asked for, or what is wrong with the command line.
 int not_parsed(const CLI::App& program, const CLI::ParseError& error, const std::string& first) {
+    const bool known = find_command(program, first) != nullptr;
     // Of a word that is no command, CLI11 would say only that a command is missing.
-    if (!first.empty() && first.front() != '-' && !is_command(program, first))
-        return failed(first, no_such_command);
-    program.exit(error, std::cout, std::cerr);
-    if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) return exit_success;
-    return first == "diff" ? exit_trouble : exit_failure;
+    if (!known && !first.empty() && first.front() != '-') return no_such_command(first, first);
+    if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) {
+        program.exit(error, std::cout, std::cerr);
+        return exit_success;
+    }
+    const auto command = known ? first : std::string{};
+    return failed(command, mistake(error, command));
+}
+
+int print_help(const CLI::App& program, const std::string& topic) {
+    const auto* const command = find_command(program, topic);
+    if (command == nullptr && !topic.empty()) return no_such_command("help", topic);
+    std::cout << (command == nullptr ? program_help(program) : command->help(program.get_name()));
+    return exit_success;
 }
 
 int dispatch(int argc, char** argv) {
     CLI::App program{
         "Keeps Linux IPVS as Kubernetes Services ask; in place of kube-proxy's ipvs mode",
         "ipvsproxy"};
+    program.formatter(help_formatter()); // commands take it over
     program.require_subcommand(1);
     program.set_help_all_flag("--help-all", "Print the help of all commands");
     program.set_version_flag("--version", version_line(), "Print the version");
@@ -126,12 +143,7 @@ int dispatch(int argc, char** argv) {
         std::cout << completion_script(program, daemon, call.shell);
         return exit_success;
     }
-    if (help->parsed()) {
-        if (topic.empty()) std::cout << program.help();
-        else if (!is_command(program, topic)) return failed(topic, no_such_command);
-        else std::cout << program.get_subcommand(topic)->help(program.get_name());
-        return exit_success;
-    }
+    if (help->parsed()) return print_help(program, topic);
     const auto& command = *by_app.at(program.get_subcommands().front());
     const auto entry = call.flags.is_on("version") ? version : command.entry; // as kube-proxy's
     try {
@@ -152,8 +164,8 @@ std::string called(std::string_view path) {
 bool stands_for_kube_proxy(const std::string& name, const std::vector<std::string>& words) {
     if (name == "kube-proxy" || words.empty()) return true;
     const auto& first = words.front();
-    const bool about_program =
-        first == "-h" || first.starts_with("--help") || first.starts_with("--version");
+    const bool about_program = first == "-h" || first == "--help" || first == "--help-all" ||
+                               first == "--version" || first.starts_with("--version=");
     return first.starts_with('-') && !about_program;
 }
 

@@ -5,6 +5,7 @@
 
 #include "proxy/api/https_client.h"
 #include "proxy/config/version.h"
+#include "proxy/log/log.h"
 #include "proxy/run/api_source.h"
 #include "proxy/run/file_source.h"
 #include "proxy/run/input.h"
@@ -45,6 +46,9 @@ Objects read_objects(const Invocation& call, const config::Options& options) {
 
 std::unique_ptr<run::Source> open_source(const Invocation& call, const config::Options& options) {
     if (call.files.empty()) {
+        if (options.configuration.client_connection.kubeconfig.empty() && options.master.empty())
+            log::info("Neither kubeconfig file nor master URL was specified, falling back to "
+                      "in-cluster config");
         access(options); // what is wrong with it ends the start, before the kernel is touched
         return std::make_unique<run::ApiSource>(connect);
     }

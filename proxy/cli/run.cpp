@@ -24,6 +24,7 @@ int write_configuration(const config::Options& options) {
     if (!(out << config::to_yaml(options.configuration)) || !out.flush())
         throw std::runtime_error{"--write-config-to " + options.write_config_to +
                                  ": cannot be written: " + std::strerror(errno)};
+    log::info("Wrote configuration", {{"file", options.write_config_to}});
     return exit_success;
 }
 
@@ -71,7 +72,7 @@ int live(const config::Options& options, const Invocation& call) {
 int run(const config::Options& options, const Invocation& call) {
     // In kube-proxy's order, where several are given.
     if (!options.write_config_to.empty()) return write_configuration(options);
-    if (options.cleanup) return cleanup(call);
+    if (options.cleanup) return clean_node(call.dry_run);
     if (options.init_only) return initialise(options);
     return live(options, call);
 }

@@ -12,30 +12,31 @@
 namespace ipvsproxy::cli {
 namespace {
 
-void set_up_log(const config::Options& options) {
-    log::configure(config::log_settings(options.configuration.logging));
-    for (const auto& warning : options.warnings)
+/// What is odd about them is logged, whatever else may be wrong.
+config::Options merged_options(const config::Flags& flags) {
+    auto options = config::merge(flags);
+    if (!options) throw std::runtime_error{options.error().text};
+    log::configure(config::log_settings(options->configuration.logging));
+    for (const auto& warning : options->warnings)
         log::warning(warning);
+    return *std::move(options);
 }
 
 } // namespace
 
 config::Options complete_options(const Invocation& call) {
-    auto options = config::complete(call.flags);
-    if (!options) throw std::runtime_error{options.error().text};
-    set_up_log(*options);
-    return *std::move(options);
+    auto options = merged_options(call.flags);
+    if (const auto problem = config::judge(options)) throw std::runtime_error{problem->text};
+    return options;
 }
 
 config::Options daemon_options(const config::Flags& flags) {
-    auto options = config::merge(flags);
-    if (!options) throw std::runtime_error{options.error().text};
-    set_up_log(*options);
+    auto options = merged_options(flags);
     log::info("Version info", {{"version", config::git_version}});
-    for (const auto& [name, value] : config::flag_values(flags))
+    for (const auto& [name, value] : options.flags)
         log::plain(1, "FLAG: --" + name + '=' + log::quoted(value));
-    if (const auto problem = config::judge(*options)) throw std::runtime_error{problem->text};
-    return *std::move(options);
+    if (const auto problem = config::judge(options)) throw std::runtime_error{problem->text};
+    return options;
 }
 
 void warn_contests(sync::Cluster& cluster) {

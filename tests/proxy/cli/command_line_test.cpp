@@ -46,6 +46,53 @@ TEST_CASE("an unknown command, flag or value fails with a message that names it"
     }
 }
 
+TEST_CASE("what is wrong with a command line is one line: command, mistake, where to look") {
+    const auto told = [](const Words& words) { return call(words).err; };
+    CHECK(told({"aply"}) == "ipvsproxy aply: no such command; see ipvsproxy --help\n");
+    CHECK(told({"aply", "--help"}) == told({"aply"}));
+    CHECK(told({"help", "dance"}) ==
+          "ipvsproxy help: no such command: dance; see ipvsproxy --help\n");
+    CHECK(told({"plan", "--no-such"}) ==
+          "ipvsproxy plan: unknown flag: --no-such; see ipvsproxy plan --help\n");
+    CHECK(told({"version", "now"}) ==
+          "ipvsproxy version: unexpected argument: now; see ipvsproxy version --help\n");
+    CHECK(told({"plan", "-f"}) ==
+          "ipvsproxy plan: flag needs an argument: --filename; see ipvsproxy plan --help\n");
+    CHECK(told({"plan", "-o", "xml"}) ==
+          "ipvsproxy plan: -o xml: there are text, json or yaml; see ipvsproxy plan --help\n");
+    CHECK(
+        told({"plan", "--ipvs-sync-period=soon"}) ==
+        "ipvsproxy plan: invalid argument \"soon\" for \"--ipvs-sync-period\" flag: time: invalid "
+        "duration \"soon\"; see ipvsproxy plan --help\n");
+    CHECK_THAT(told({"--versionx"}), Catch::EndsWith("\n\nError: unknown flag: --versionx\n"));
+    CHECK(told({""}) == "ipvsproxy: a command is missing; see ipvsproxy --help\n");
+}
+
+TEST_CASE("a flag that has something else done is only of the daemon") {
+    for (const auto* const flag :
+         {"--cleanup", "--init-only", "--write-config-to=/nonexistent/x"}) {
+        const auto result = call({"plan", "-f", "-", flag});
+        CAPTURE(result);
+        CHECK(result.status == 1);
+        CHECK(result.out.empty());
+        CHECK_THAT(result.err, StartsWith("ipvsproxy plan: unknown flag: --"));
+        CHECK_THAT(call({"run", "--help"}).out,
+                   Contains(std::string{flag}.substr(0, std::string{flag}.find('='))));
+    }
+}
+
+TEST_CASE("help alone is the program's, and a command's has kube-proxy's flags as kube-proxy has") {
+    const auto all = call({"help"});
+    CHECK(all.status == 0);
+    CHECK(all.out == call({"--help"}).out);
+    CHECK_THAT(all.out, Contains("Subcommands:"));
+    CHECK_THAT(call({"plan", "--help"}).out,
+               Contains("\n\nIPVS:\n") && Contains("  --ipvs-scheduler string         The IPVS"));
+    const auto of_all = call({"--help-all"}).out;
+    CHECK_THAT(of_all, Contains("--dry-run") && Contains("--ipvs-scheduler"));
+    CHECK_THAT(of_all, !Contains(" \n") && !Contains("\n\n\n"));
+}
+
 TEST_CASE("--version is answered before anything else, with a command or without") {
     const auto line = call({"version"}).out;
     for (const Words& words : {Words{"--version"}, Words{"run", "--version"},
