@@ -21,7 +21,7 @@ struct Request {
     /// (--request-timeout).
     std::chrono::nanoseconds head_limit{std::chrono::seconds{70}};
     /// No byte of the body for so long: it has stalled. A watch is silent between its bookmarks,
-    /// which come about once a minute where they are asked for: it needs a longer limit.
+    /// which come only roughly once a minute where they are asked for: it needs a longer limit.
     std::chrono::nanoseconds idle_limit{std::chrono::seconds{70}};
 };
 
@@ -38,6 +38,9 @@ public:
     /// @throws boost::system::system_error when the connection is cut in mid-body, `timed_out` when
     /// it has been silent for the request's idle_limit. What was read before stays good.
     virtual boost::asio::awaitable<std::string_view> more() = 0;
+    /// From the next more() on, another idle_limit: what the answer brings has become of another
+    /// kind.
+    virtual void limit_idle(std::chrono::nanoseconds limit) = 0;
 };
 
 /// One API server. Requests may be under way side by side, all on the thread of one executor; both

@@ -39,6 +39,7 @@ public:
     unsigned status() const override { return reader_.status(); }
     std::optional<std::string> header(std::string_view name) const override;
     boost::asio::awaitable<std::string_view> more() override;
+    void limit_idle(std::chrono::nanoseconds limit) override { idle_limit_ = limit; }
 
 private:
     boost::asio::awaitable<void> read_once();

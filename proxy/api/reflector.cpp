@@ -80,12 +80,12 @@ Ask Reflector::next(Moment now) {
     case Phase::watching:
         return {Ask::Kind::watch,
                 target("watch=1&allowWatchBookmarks=true&resourceVersion=" + version_ + timeout()),
-                false, pace_.silence};
+                false, silence()};
     case Phase::probing:
         return {
             Ask::Kind::probe,
             target("limit=1&resourceVersion=" + version_ + "&resourceVersionMatch=NotOlderThan"),
-            false, pace_.list_silence};
+            false, silence()};
     }
     return next_of_list();
 }
@@ -94,8 +94,7 @@ Ask Reflector::next(Moment now) {
 /// than what is known. The server's cache answers those whole, so they are not paged.
 Ask Reflector::next_of_list() {
     const bool known = !latest_ && !version_.empty();
-    Ask ask{
-        paged_ ? Ask::Kind::page : Ask::Kind::stream, {}, continue_.empty(), pace_.list_silence};
+    Ask ask{paged_ ? Ask::Kind::page : Ask::Kind::stream, {}, continue_.empty(), silence()};
     const auto version = known ? "&resourceVersion=" + version_ : std::string{};
     if (!paged_) {
         ask.target = target("watch=1&allowWatchBookmarks=true&sendInitialEvents=true"

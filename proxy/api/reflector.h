@@ -33,7 +33,7 @@ struct Pace {
     Length forget{std::chrono::minutes{2}}; ///< the last failure, when there was none for so long
     /// The server is to end a watch after this time, or up to twice as much by chance.
     std::chrono::seconds watch{std::chrono::minutes{5}};
-    /// A watch without a byte is given up: bookmarks come about once a minute.
+    /// A watch without a byte is given up: bookmarks come about once a minute, only roughly.
     Length silence{std::chrono::minutes{4}};
     /// A list is, streamed or not: kube-apiserver itself gives one a minute (--request-timeout).
     Length list_silence{std::chrono::seconds{75}};
@@ -52,7 +52,7 @@ struct Ask {
     Kind kind{};
     std::string target; ///< path and query
     bool begins_list{}; ///< what an unfinished list has gathered before counts no more
-    std::chrono::nanoseconds silence{}; ///< no byte for so long: it has stalled
+    std::chrono::nanoseconds silence{}; ///< of the list or watch that is asked for: silence()
     friend bool operator==(const Ask&, const Ask&) = default;
 };
 
@@ -60,7 +60,7 @@ struct Ask {
 enum class End : std::uint8_t {
     whole,
     cut,    ///< the connection broke
-    silent, ///< no byte for Ask::silence
+    silent, ///< no byte for silence()
     broken  ///< not the JSON of the API
 };
 
@@ -94,6 +94,12 @@ public:
     bool refused(const Status& status, std::chrono::nanoseconds retry_after, Moment now);
     /// No answer at all.
     void unreachable(Moment now);
+
+    /// No byte for so long, and what is under way has stalled. A streamed list becomes its watch
+    /// once it is complete, and has the watch's from then on.
+    std::chrono::nanoseconds silence() const noexcept {
+        return phase_ == Phase::watching ? pace_.silence : pace_.list_silence;
+    }
 
     /// A list has been seen whole; what is known may be old now, but nothing is missing.
     bool complete() const noexcept { return complete_; }

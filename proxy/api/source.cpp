@@ -182,7 +182,7 @@ asio::awaitable<std::optional<Trouble>> Source::read_refusal(Collection& one, An
 }
 
 asio::awaitable<std::optional<Trouble>> Source::read(Collection& one, Answer& answer, Until until) {
-    Reading reading{one};
+    Reading reading{one, answer};
     JsonDecoder decoder{[&](Decoded&& decoded) { take(reading, std::move(decoded)); }};
     std::optional<End> end;
     while (!end && !reading.stopped) {
@@ -242,10 +242,12 @@ void Source::take(Reading& reading, Decoded&& decoded) {
 }
 
 void Source::complete(Reading& reading) {
-    reading.changed = reading.collection.replica.complete() || reading.changed;
+    auto& [reflector, replica] = reading.collection;
+    reading.changed = replica.complete() || reading.changed;
     reading.listed = true;
+    reading.answer.limit_idle(reflector.silence()); // a stream goes on as the watch
     well(reading.collection);
-    listener_.listed(reading.collection.reflector.resource());
+    listener_.listed(reflector.resource());
 }
 
 void Source::tell(Reading& reading) {

@@ -73,6 +73,7 @@ private:
     /// The reading of one body.
     struct Reading {
         Collection& collection;
+        Answer& answer;
         bool stopped{}; ///< the rest is of no use
         bool changed{}; ///< the store, since it was last told
         bool listed{};  ///< a list has been seen whole

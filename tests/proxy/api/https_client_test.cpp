@@ -191,6 +191,26 @@ TEST_CASE("A body that is cut, or silent, is told; what came before was good", "
                          {.target = "/", .idle_limit = std::chrono::milliseconds{30}}) ==
               asio::error::timed_out);
     }
+    SECTION("silent in a body that has become another") {
+        const Server server{fixture.context,
+                            stall_after("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc")};
+        const auto client = fixture.client(server);
+        const auto read = [](Client& from) -> asio::awaitable<void> {
+            Request request{.target = "/", .idle_limit = std::chrono::hours{1}};
+            const auto answer = co_await from.send(std::move(request));
+            const auto first = co_await answer->more();
+            CHECK(first == "abc");
+            answer->limit_idle(std::chrono::milliseconds{30});
+            (void)co_await answer->more();
+        };
+        boost::system::error_code code;
+        try {
+            https_test::run(fixture.context, read(*client));
+        } catch (const boost::system::system_error& error) {
+            code = error.code();
+        }
+        CHECK(code == asio::error::timed_out);
+    }
     SECTION("silent before the head") {
         const Server server{fixture.context, stall_after("HTTP/1.1 200 OK\r\n")};
         const auto client = fixture.client(server);

@@ -100,6 +100,7 @@ TEST_CASE("the streamed list is whole at its bookmark, and goes on as a watch", 
     CHECK(play.event(Event::bookmark, "9", true) == Meaning::complete);
     CHECK(play.reflector.complete());
     CHECK(play.reflector.lists() == 1);
+    CHECK(play.reflector.silence() == 4min); // of a watch
     CHECK(play.event(Event::modified, "10") == Meaning::put);
     CHECK(play.event(Event::deleted, "11") == Meaning::remove);
     CHECK(play.event(Event::bookmark, "15") == Meaning::nothing);

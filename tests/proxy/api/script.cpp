@@ -47,6 +47,7 @@ public:
             throw boost::system::system_error{asio::error::timed_out};
         co_return std::string_view{};
     }
+    void limit_idle(std::chrono::nanoseconds limit) override { channel_->idle_limit = limit; }
 
 private:
     unsigned status_;
@@ -84,6 +85,7 @@ std::vector<std::string> Script::asked(const std::string& path) const {
 
 asio::awaitable<std::unique_ptr<Answer>> Script::send(Request request) {
     const auto path = path_of(request.target);
+    const auto idle_limit = request.idle_limit;
     requests_[path].push_back(std::move(request));
     auto& lines = lines_[path];
     asio::steady_timer never{executor_};
@@ -93,6 +95,7 @@ asio::awaitable<std::unique_ptr<Answer>> Script::send(Request request) {
     lines.pop_front();
     if (line.refuses) throw boost::system::system_error{line.refuses, "api.test:6443"};
     auto channel = std::make_shared<Channel>(executor_, line);
+    channel->idle_limit = idle_limit;
     held_[path] = channel;
     co_return std::make_unique<ScriptedAnswer>(line, std::move(channel));
 }

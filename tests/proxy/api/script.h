@@ -34,6 +34,7 @@ struct Channel {
     explicit Channel(const boost::asio::any_io_executor& executor, Line line);
     std::deque<std::string> pieces;
     Then then;
+    std::chrono::nanoseconds idle_limit{};
     boost::asio::steady_timer bell;
 };
 
@@ -49,6 +50,10 @@ public:
     /// The targets asked for, of one path; without the path.
     std::vector<std::string> asked(const std::string& path) const;
     const Request& last(const std::string& path) const { return requests_.at(path).back(); }
+    /// Of the answer of this path that is read now.
+    std::chrono::nanoseconds idle_limit(const std::string& path) const {
+        return held_.at(path)->idle_limit;
+    }
 
     boost::asio::awaitable<std::unique_ptr<Answer>> send(Request request) override;
 

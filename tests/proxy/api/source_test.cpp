@@ -153,10 +153,21 @@ TEST_CASE("pages of a list are joined, and their end alone removes", "[api]") {
     CHECK(watch.lists == Texts{"services"});
 }
 
+TEST_CASE("a streamed list may be silent for as long as a list, and its watch as a watch",
+          "[api]") {
+    Watching watch;
+    watch.script.add(services,
+                     {.pieces = {event(added, service_item("a"), 5)}, .then = Then::hold});
+    watch.start();
+    CHECK(watch.script.idle_limit(services) == std::chrono::seconds{75});
+    watch.script.push(services, bookmark(10, true));
+    watch.settle();
+    CHECK(watch.script.idle_limit(services) == std::chrono::minutes{4});
+}
+
 TEST_CASE("a stalled watch is asked for again from where it was", "[api]") {
     Watching watch;
     watch.listed_with(event(added, service_item("a"), 5));
-    CHECK(watch.script.last(services).idle_limit == std::chrono::seconds{75});
     watch.script.add(services, {.then = Then::hold});
     watch.script.finish(services, Then::stall);
     watch.until([&] { return watch.script.asked(services).size() == 2; });

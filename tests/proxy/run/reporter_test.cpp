@@ -18,6 +18,7 @@ public:
     unsigned status() const override { return 201; }
     std::optional<std::string> header(std::string_view) const override { return std::nullopt; }
     asio::awaitable<std::string_view> more() override { co_return std::string_view{}; }
+    void limit_idle(std::chrono::nanoseconds) override {}
 };
 
 class Keeper final : public api::Client {
