@@ -61,7 +61,6 @@ Life::Life(Settings& settings, Source& source, Signals& signals)
     : settings_{settings}, options_{settings.options()}, source_{source}, signals_{signals},
       kernel_{sync::open_kernel(options_)}, reporter_{options_.node_name},
       serving_{io_, setting(options_, *kernel_, source_), reporter_} {
-    set_oom_score(options_.configuration.oom_score_adj);
     log::info("Writing iptables rules", {{"backend", iptables::name(kernel_->backend().backend)},
                                          {"reason", kernel_->backend().reason}});
     sync::prepare(*kernel_, options_);
@@ -77,6 +76,7 @@ Life::Life(Settings& settings, Source& source, Signals& signals)
 Ending Life::live() {
     spawn(follow_signals());
     if (settings_.watch() != nullptr) spawn(follow_settings());
+    spawn(set_oom_score(options_.configuration.oom_score_adj));
     spawn(reporter_.run());
     asio::co_spawn(io_, begin(), [this](const std::exception_ptr& error) {
         if (error) failure_ = error;
