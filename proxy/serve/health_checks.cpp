@@ -101,9 +101,10 @@ void HealthCheckServers::open(const model::ObjectName& name, Port port, std::siz
 
 void HealthCheckServers::fail(const model::ObjectName& name, Port port, Family family,
                               const std::string& why) {
-    if (std::exchange(told_[{name, family}], why) == why) return;
-    log::error("The health check of a Service cannot be served; tried again after the next sync",
-               {{"service", name}, {"port", port.value}, {"err", why}});
+    if (std::exchange(told_[{name, family}], why) != why)
+        log::error("The health check of a Service cannot be served; tried again after the next "
+                   "sync",
+                   {{"service", name}, {"port", port.value}, {"err", why}});
     if (failed_) failed_(name, port, why);
 }
 

@@ -30,8 +30,8 @@ PerFamily<std::vector<Address>> probe_addresses(const PerFamily<std::vector<Pref
 /// One server a Service and family, on a port of its own.
 class HealthCheckServers {
 public:
-    /// Told of a Service that cannot be listened for: name, port, why. Told once until the reason
-    /// changes; tried again at every sync().
+    /// Told of a Service that cannot be listened for, at every try: name, port, why. It is tried
+    /// again at every sync(); the log has it once, until the reason changes.
     using Failed = std::function<void(const model::ObjectName&, Port, const std::string&)>;
     using Wanted = std::map<model::ObjectName, plan::HealthCheck>;
 

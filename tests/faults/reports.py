@@ -81,13 +81,17 @@ def a_health_check_port_in_use_is_an_event_of_its_service():
         assert daemon.says("The health check of a Service cannot be served"), daemon.log()
         assert comes_true(lambda: events(server, "FailedToStartServiceHealthcheck")), daemon.log()
         told, = events(server, "FailedToStartServiceHealthcheck")
+        told.pop("series", None)
         beginning = 'node node-1 failed to start healthcheck "default/s-20" on port 30456: '
         assert told["note"].startswith(beginning) and "in use" in told["note"], told
         about = {"kind": "Service", "name": "s-20", "namespace": "default", "uid": "default/s-20"}
         assert told == event("FailedToStartServiceHealthcheck", told["note"], "Warning", "Listen", about), told
         assert events(server, "Starting"), "the cut Event is sent again"
+        server.do(put=[slice_of(20, [])])  # a turn of the loop, and a try: the same again is a series
+        assert comes_true(lambda: events(server, "FailedToStartServiceHealthcheck")[0].get("series", {}).get("count", 0) > 1), daemon.log()
+        assert daemon.log().count("The health check of a Service cannot be served") == 1, daemon.log()
         listener.close()
-        server.do(put=[slice_of(20, [])])  # a turn of the loop
+        server.do(put=[slice_of(20, ["10.244.9.9"])])
         assert comes_true(lambda: answer("http://127.0.0.1:30456/")[0] == 503), daemon.log()
 
 
