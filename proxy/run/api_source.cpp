@@ -4,22 +4,41 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <exception>
 #include <stdexcept>
+#include <utility>
 
 #include "proxy/config/node_ips.h"
 #include "proxy/log/log.h"
 #include "proxy/run/chance.h"
+#include "proxy/sync/bell.h"
 
 namespace ipvsproxy::run {
 
 namespace asio = boost::asio;
+using asio::experimental::awaitable_operators::operator||;
 using Clock = std::chrono::steady_clock;
 
 namespace {
 
 /// How often to look whether the server has answered at all.
 constexpr std::chrono::seconds answer_period{1};
+
+/// Where the objects are, and whose node this is: with another answer nothing known counts.
+struct Origin {
+    std::string kubeconfig{}, master{}, node_name{};
+    friend bool operator==(const Origin&, const Origin&) = default;
+};
+
+Origin origin_of(const config::Options& options) {
+    return {options.configuration.client_connection.kubeconfig, options.master, options.node_name};
+}
+
+bool needs_pod_cidrs(const config::Options& options) {
+    return options.parsed.local_mode == config::LocalMode::node_cidr;
+}
 
 } // namespace
 
@@ -43,94 +62,166 @@ void ApiLog::recovered(const api::Trouble& trouble) {
     log::info("The API is followed again", {{"object", trouble.object}, {"was", trouble.cause}});
 }
 
-ApiSource::Known::Known(Origin from, api::SourceListener& listener)
-    : origin{std::move(from)}, source{store, origin.node_name, api::Pace{}, chance(), listener} {}
+/// What is known of an origin, and who is told of it.
+struct ApiSource::Known final : private ApiLog {
+    explicit Known(Origin from)
+        : origin{std::move(from)}, source{store, origin.node_name, api::Pace{}, chance(), *this} {}
+
+    const model::Node* node() const { return store.node(origin.node_name); }
+    /// Returns when all that these options need of the Node is known, or when there has been time
+    /// enough, once.
+    asio::awaitable<void> has_node(const config::Options& options, const Patience& patience);
+    /// Returns when both lists are complete too.
+    asio::awaitable<void> has_all(const config::Options& options, const Patience& patience);
+    /// Whom it told before is gone.
+    void tell_nobody() {
+        listener = nullptr;
+        bell = nullptr;
+    }
+
+    Origin origin;
+    model::Store store{};
+    api::Source source;
+    Listener* listener{}; ///< once a life follows it
+
+private:
+    bool satisfies(const config::Options& options) const {
+        return node() != nullptr && !config::raw_node_ips(*node()).empty() &&
+               (!needs_pod_cidrs(options) || !node()->pod_cidrs.empty());
+    }
+    void changed() override {
+        if (bell != nullptr) bell->ring();
+        if (listener != nullptr) listener->changed();
+    }
+    void complete() override {
+        if (bell != nullptr) bell->ring();
+        if (listener != nullptr) listener->complete();
+    }
+
+    sync::Bell* bell{};                  ///< of who waits for what it brings
+    std::chrono::nanoseconds waited{-1}; ///< for the Node, and in vain
+};
+
+asio::awaitable<void> ApiSource::Known::has_node(const config::Options& options,
+                                                 const Patience& patience) {
+    sync::Bell own{co_await asio::this_coro::executor};
+    bell = &own;
+    const auto length = patience.node + (needs_pod_cidrs(options) ? patience.pod_cidrs
+                                                                  : std::chrono::nanoseconds{});
+    std::optional<Clock::time_point> end;
+    while (!satisfies(options) && waited < length) {
+        const auto now = Clock::now();
+        if (!end && source.answered()) end = now + length;
+        if (end && now >= *end) waited = length;
+        else
+            co_await own.wait(
+                std::min(now + answer_period, end.value_or(Clock::time_point::max())));
+    }
+    bell = nullptr;
+}
+
+asio::awaitable<void> ApiSource::Known::has_all(const config::Options& options,
+                                                const Patience& patience) {
+    sync::Bell own{co_await asio::this_coro::executor};
+    bell = &own;
+    while (!source.complete())
+        co_await own.wait(Clock::time_point::max());
+    co_await has_node(options, patience);
+}
 
 ApiSource::ApiSource(Connect connect) : ApiSource{std::move(connect), Patience{}} {}
 
 ApiSource::ApiSource(Connect connect, Patience patience)
     : connect_{std::move(connect)}, patience_{patience} {}
 
+ApiSource::~ApiSource() = default;
+
 void ApiSource::begin(const config::Options& options, api::ClientObserver& requests) {
     options_ = &options;
     requests_ = &requests;
-    listener_ = nullptr; // what a life before had is gone
-    bell_ = nullptr;
-    Origin origin{options.configuration.client_connection.kubeconfig, options.master,
-                  options.node_name};
-    api::SourceListener& told = *this;
-    if (!known_ || known_->origin != origin) known_.emplace(std::move(origin), told);
+    auto origin = origin_of(options);
+    const auto is_of = [&](const auto& known) { return known && known->origin == origin; };
+    if (!is_of(known_)) {
+        auto found = is_of(next_)       ? std::move(next_)
+                     : is_of(previous_) ? std::move(previous_)
+                                        : std::make_unique<Known>(std::move(origin));
+        previous_ = std::exchange(known_, std::move(found));
+    }
+    next_.reset();
+    known_->tell_nobody(); // whom it told before is gone
+}
+
+model::Store& ApiSource::store() {
+    return known_->store;
 }
 
 asio::awaitable<void> ApiSource::find_node() {
-    using namespace asio::experimental::awaitable_operators;
     const auto executor = co_await asio::this_coro::executor;
     const auto client = connect_(*options_, executor, requests_);
-    sync::Bell bell{executor};
-    bell_ = &bell;
-    auto either = known_->source.follow_node(*client) || node_is_known(bell);
+    auto either = known_->source.follow_node(*client) || known_->has_node(*options_, patience_);
     co_await std::move(either);
-    bell_ = nullptr;
+    const auto* node = known_->node();
     const auto& name = options_->node_name;
-    if (needs_pod_cidrs() && node() == nullptr)
+    if (needs_pod_cidrs(*options_) && node == nullptr)
         throw std::runtime_error{"timeout waiting for node \"" + name + "\" to exist"};
-    if (needs_pod_cidrs() && !node_has_pod_cidrs())
+    if (needs_pod_cidrs(*options_) && node->pod_cidrs.empty())
         throw std::runtime_error{"timeout waiting for PodCIDR allocation on node \"" + name + '"'};
-    if (!node_has_address())
+    if (node == nullptr || config::raw_node_ips(*node).empty())
         log::error("The Node has no address after the time it is given; going by this host's own",
-                   {{"node", name}, {"exists", node() != nullptr}});
-}
-
-/// Returns when it is, or when there has been time enough.
-asio::awaitable<void> ApiSource::node_is_known(sync::Bell& bell) {
-    const auto length =
-        patience_.node + (needs_pod_cidrs() ? patience_.pod_cidrs : Clock::duration{});
-    std::optional<Clock::time_point> end;
-    for (;;) {
-        if (node_has_address() && (!needs_pod_cidrs() || node_has_pod_cidrs())) co_return;
-        const auto now = Clock::now();
-        if (!end && known_->source.answered()) end = now + length;
-        if (end && now >= *end) co_return;
-        co_await bell.wait(std::min(now + answer_period, end.value_or(Clock::time_point::max())));
-    }
-}
-
-bool ApiSource::needs_pod_cidrs() const {
-    return options_->parsed.local_mode == config::LocalMode::node_cidr;
-}
-
-const model::Node* ApiSource::node() const {
-    return known_->store.node(options_->node_name);
-}
-
-bool ApiSource::node_has_address() const {
-    return node() != nullptr && !config::raw_node_ips(*node()).empty();
-}
-
-bool ApiSource::node_has_pod_cidrs() const {
-    return node() != nullptr && !node()->pod_cidrs.empty();
+                   {{"node", name}, {"exists", node != nullptr}});
 }
 
 asio::awaitable<void> ApiSource::follow(Listener& listener) {
     const auto executor = co_await asio::this_coro::executor;
     const auto client = connect_(*options_, executor, requests_);
-    bell_ = nullptr;
-    listener_ = &listener;
+    previous_.reset();
+    known_->listener = &listener;
     if (known_->source.complete()) listener.complete(); // a life before has seen it
     co_await known_->source.follow(*client);
+}
+
+asio::awaitable<void> ApiSource::prepare(config::Options options) {
+    const auto client = co_await way_to(options);
+    auto origin = origin_of(options);
+    if (origin == known_->origin || !known_->source.complete()) co_return;
+    log::info("Another API server or Node is configured; all goes on as before until it is listed",
+              {{"kubeconfig", origin.kubeconfig}, {"node", origin.node_name}});
+    auto found = std::make_unique<Known>(std::move(origin));
+    auto either = found->source.follow(*client) || found->has_all(options, patience_);
+    co_await std::move(either);
+    next_ = std::move(found);
+}
+
+/// What it says may be written a moment later than where it is said to be.
+asio::awaitable<std::unique_ptr<api::Client>> ApiSource::way_to(config::Options options) {
+    const auto executor = co_await asio::this_coro::executor;
+    asio::steady_timer timer{executor};
+    for (std::string told;;) {
+        std::string problem;
+        try {
+            co_return connect_(options, executor, requests_);
+        } catch (const std::exception& error) {
+            problem = error.what();
+        }
+        if (std::exchange(told, problem) != problem)
+            log::error("The configuration has changed and names no way to the API server; going on "
+                       "as before until there is one",
+                       {{"err", problem}});
+        timer.expires_after(patience_.credentials);
+        co_await timer.async_wait(asio::use_awaitable);
+    }
 }
 
 std::unique_ptr<api::Client> ApiSource::reporting_client(const asio::any_io_executor& executor) {
     return connect_(*options_, executor, requests_);
 }
 
-void ApiSource::changed() {
-    if (bell_ != nullptr) bell_->ring();
-    if (listener_ != nullptr) listener_->changed();
+std::uint64_t ApiSource::lists() const noexcept {
+    return known_->source.lists();
 }
 
-void ApiSource::complete() {
-    if (listener_ != nullptr) listener_->complete();
+std::uint64_t ApiSource::relists() const {
+    return lists() - std::min(lists(), known_->source.collections());
 }
 
 Listed list_once(const config::Options& options, const Connect& connect) {

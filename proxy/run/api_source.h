@@ -1,17 +1,14 @@
 // The API server as a source.
 #pragma once
 
-#include <algorithm>
 #include <boost/asio/any_io_executor.hpp>
+#include <chrono>
 #include <functional>
 #include <memory>
-#include <optional>
-#include <string>
 
 #include "proxy/api/source.h"
 #include "proxy/config/options.h"
 #include "proxy/run/source.h"
-#include "proxy/sync/bell.h"
 
 namespace ipvsproxy::run {
 
@@ -32,26 +29,34 @@ public:
     void recovered(const api::Trouble& trouble) override;
 };
 
-/// Lists and watches for as long as lives go on; what one life knew, the next begins with, unless
-/// it looks at another server or for another Node. begin() comes before all else.
-class ApiSource final : public Source, private ApiLog {
+/// Lists and watches for as long as lives go on; what one life knew, the next begins with. One that
+/// looks at another server, or for another Node, begins with what prepare() found there. begin()
+/// comes before all else.
+class ApiSource final : public Source {
 public:
     /// How long to wait for what only an API server can give (configuration.md §7 of kube-proxy's
     /// contract), from its first answer on: before that there is nothing to go on with.
     struct Patience {
         std::chrono::nanoseconds node{std::chrono::seconds{30}};
         std::chrono::nanoseconds pod_cidrs{std::chrono::minutes{5}}; ///< after that
+        /// Between two tries of credentials that cannot be read.
+        std::chrono::nanoseconds credentials{std::chrono::seconds{10}};
     };
 
     explicit ApiSource(Connect connect);
     ApiSource(Connect connect, Patience patience);
+    ~ApiSource() override;
 
     void begin(const config::Options& options, api::ClientObserver& requests) override;
-    model::Store& store() override { return known_->store; }
+    model::Store& store() override;
     /// Waits until the Node has an address and, with detectLocalMode NodeCIDR, podCIDRs.
     /// @throws std::runtime_error when the latter do not come; a Node is merely missed.
     boost::asio::awaitable<void> find_node() override;
     boost::asio::awaitable<void> follow(Listener& listener) override;
+    /// Until the way to the server is there and, where it is another server or Node, its lists are
+    /// complete: what is known meanwhile stays in store(), and is followed on. Nothing is waited
+    /// for where nothing is known yet.
+    boost::asio::awaitable<void> prepare(config::Options options) override;
     /// Of its own, so that Events take nothing of what lists and watches may ask.
     std::unique_ptr<api::Client>
     reporting_client(const boost::asio::any_io_executor& executor) override;
@@ -59,40 +64,21 @@ public:
     void read_again(Listener& /*listener*/) override {}
 
     /// Lists that were seen whole; those after the first of each collection are relists.
-    std::uint64_t lists() const noexcept { return known_->source.lists(); }
-    std::uint64_t relists() const override {
-        return lists() - std::min(lists(), known_->source.collections());
-    }
+    std::uint64_t lists() const noexcept;
+    std::uint64_t relists() const override;
 
 private:
-    /// Where the objects are, and whose node this is: with another answer nothing known counts.
-    struct Origin {
-        std::string kubeconfig{}, master{}, node_name{};
-        friend bool operator==(const Origin&, const Origin&) = default;
-    };
-    /// What is known of an origin, and how far.
-    struct Known {
-        Known(Origin from, api::SourceListener& listener);
-        Origin origin;
-        model::Store store{};
-        api::Source source;
-    };
+    struct Known;
 
-    void changed() override;
-    void complete() override;
-    bool needs_pod_cidrs() const;
-    const model::Node* node() const;
-    bool node_has_address() const;
-    bool node_has_pod_cidrs() const;
-    boost::asio::awaitable<void> node_is_known(sync::Bell& bell);
+    boost::asio::awaitable<std::unique_ptr<api::Client>> way_to(config::Options options);
 
     Connect connect_;
     Patience patience_;
-    const config::Options* options_{}; ///< of the life under way, as the next two are
-    api::ClientObserver* requests_{};
-    Listener* listener_{}; ///< once it follows
-    std::optional<Known> known_;
-    sync::Bell* bell_{}; ///< of find_node() while it waits
+    const config::Options* options_{}; ///< of the life under way
+    api::ClientObserver* requests_{};  ///< likewise
+    std::unique_ptr<Known> known_;     ///< what the life goes by
+    std::unique_ptr<Known> next_;      ///< of an origin that is prepared
+    std::unique_ptr<Known> previous_;  ///< until the life with what is known has proved to work
 };
 
 /// The objects that an API server holds, listed once.

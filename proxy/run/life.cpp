@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <csignal>
@@ -76,6 +77,7 @@ Life::Life(Settings& settings, Source& source, Signals& signals)
 Ending Life::live() {
     spawn(follow_signals());
     if (settings_.watch() != nullptr) spawn(follow_settings());
+    spawn(renew());
     spawn(set_oom_score(options_.configuration.oom_score_adj));
     spawn(reporter_.run());
     asio::co_spawn(io_, begin(), [this](const std::exception_ptr& error) {
@@ -154,7 +156,27 @@ asio::awaitable<void> Life::follow_settings() {
 }
 
 void Life::look_at_settings() {
-    if (ending_ || !settings_.look()) return;
+    if (ending_) return;
+    settings_.look();
+    ++looks_;
+    settings_changed_.ring();
+}
+
+/// Ends the life as soon as there are other options, and the source is ready for them. What is
+/// found in the meantime takes their place.
+asio::awaitable<void> Life::renew() {
+    using asio::experimental::awaitable_operators::operator||;
+    for (bool ready = false; !ready;) {
+        const auto* next = settings_.next();
+        if (next == nullptr) {
+            co_await settings_changed_.wait(plan::Moment::max());
+            continue;
+        }
+        const auto look = looks_;
+        auto either = source_.prepare(*next) || settings_changed_.wait(plan::Moment::max());
+        const auto first = co_await std::move(either);
+        ready = first.index() == 0 && look == looks_;
+    }
     log::info("The configuration has changed; starting anew with it",
               {{"file", options_.config_file}});
     ending_ = Ending::renewed;

@@ -16,6 +16,7 @@
 #include "proxy/run/source.h"
 #include "proxy/run/takeover.h"
 #include "proxy/serve/serving.h"
+#include "proxy/sync/bell.h"
 #include "proxy/sync/daemon.h"
 #include "proxy/sync/log_observer.h"
 #include "proxy/sync/observers.h"
@@ -43,6 +44,7 @@ private:
     boost::asio::awaitable<void> begin();
     boost::asio::awaitable<void> follow_signals();
     boost::asio::awaitable<void> follow_settings();
+    boost::asio::awaitable<void> renew();
     void take(int signal);
     void look_at_settings();
     bool rules_stand();
@@ -74,6 +76,8 @@ private:
     std::optional<Ending> ending_;       ///< as soon as one is asked for
     std::exception_ptr failure_;
     bool leaving_{}; ///< nothing new is begun
+    sync::Bell settings_changed_{io_.get_executor()};
+    std::uint32_t looks_{}; ///< at the settings
 };
 
 } // namespace ipvsproxy::run

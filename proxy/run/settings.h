@@ -26,6 +26,8 @@ public:
     /// Reads again. What is wrong is logged, once until it changes; a change of the log's settings
     /// alone is put in force at once. @return whether there are other options to live with.
     bool look();
+    /// What look() found; null when there is nothing else to live with.
+    const config::Options* next() const noexcept { return next_ ? &*next_ : nullptr; }
     /// These options have proved to work on this node.
     void prove() noexcept { previous_.reset(); }
 

@@ -29,7 +29,7 @@ class Source {
 public:
     virtual ~Source() = default;
     /// A life begins; both outlive it. What the options say of the origin may have changed since
-    /// the life before: then the store begins anew too.
+    /// the life before: then the store holds what prepare() found there, or begins anew.
     /// @param requests is told of each request to an API server
     /// @throws std::exception when the origin cannot be used
     virtual void begin(const config::Options& /*options*/, api::ClientObserver& /*requests*/) {}
@@ -40,6 +40,10 @@ public:
     /// Keeps the store equal to its origin for as long as the life goes on; it is destroyed at its
     /// end, wherever it waits. @param listener outlives it.
     virtual boost::asio::awaitable<void> follow(Listener& listener) = 0;
+    /// Returns when a life with these options could begin where the one under way leaves off: the
+    /// node is never without a wish to be kept by. Until then it is destroyed, or cancelled, when
+    /// they are not wanted any more.
+    virtual boost::asio::awaitable<void> prepare(config::Options /*options*/) { co_return; }
     /// Looks at everything again: somebody asked for it (SIGHUP).
     virtual void read_again(Listener& listener) = 0;
     /// Whether there need not be a Node at all. Where there must be one, a node without is not

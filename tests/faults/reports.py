@@ -2,12 +2,13 @@
 
 import pathlib
 import socket
+import subprocess
 import tempfile
 import time
 import urllib.request
 
 from world import BINARY, equal, following, kubeconfig, serving, settled, wanted
-from node import Daemon, comes_true, node_object, service, slice_of
+from node import Daemon, comes_true, node_object, servers, service, service_ip, slice_of
 
 EVENTS = "/apis/events.k8s.io/v1/events"
 NODE = {"kind": "Node", "name": "node-1", "apiVersion": "v1"}
@@ -164,24 +165,69 @@ def requests_to_the_api_server_are_counted_as_client_go_counts_them():
         assert comes_true(lambda: metrics().get(lost, 0) > 0), metrics()
 
 
+class Configured:
+    """A configuration file, which is replaced as a whole, and the daemon that goes by it."""
+
+    def __init__(self, path):
+        self.file = pathlib.Path(tempfile.mkdtemp()) / "config.yaml"
+        self(path)
+
+    def __call__(self, path, name="node-1"):
+        aside = self.file.with_suffix(".new")
+        aside.write_text("apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\nmode: ipvs\n"
+            f"hostnameOverride: {name}\nclientConnection: {{kubeconfig: {path}}}\n"
+            "ipvs: {minSyncPeriod: 10ms, syncPeriod: 2s}\nconntrack: {maxPerCore: 0}\nhealthzBindAddress: 127.0.0.1:10256\n")
+        aside.rename(self.file)
+
+    def daemon(self):
+        return Daemon.configured(BINARY, self.file)
+
+
+def while_another_server_does_not_answer_the_node_is_kept():
+    """D-18: drift is healed, the server before is followed for as long as it is there, and the health ports answer."""
+    first, second = serving(range(0, 3)), serving(range(3, 5))
+    first.do(put=[health_checked(20, 30456)])
+
+    def stands(numbers):
+        seen = servers()
+        return all(set(seen.get(virtual, {})) == reals for virtual, reals in wanted(numbers).items())
+
+    def is_kept(numbers):
+        for virtual, reals in wanted(numbers).items():
+            for real in reals:
+                subprocess.run(["ipvsadm", "-d", "-t", virtual, "-r", real], check=True)
+        assert comes_true(lambda: stands(numbers)), f"{servers()}\n{daemon.log()}"
+        assert answer("http://127.0.0.1:10256/healthz")[0] == 200, daemon.log()
+        assert comes_true(lambda: answer("http://127.0.0.1:30456/")[0] == 503), daemon.log()
+
+    configure = Configured(kubeconfig(first))
+    with configure.daemon() as daemon:
+        assert comes_true(lambda: stands(range(0, 3))), f"{servers()}\n{daemon.log()}"
+        second.do(down=True)
+        configure(kubeconfig(second))
+        assert daemon.says("all goes on as before until it is listed"), daemon.log()
+        assert daemon.says("The API cannot be followed"), daemon.log()
+        first.do(delete=[service(1)])
+        assert comes_true(lambda: f"{service_ip(1)}:80" not in servers()), daemon.log()
+        is_kept([0, 2])
+        first.do(down=True)
+        is_kept([0, 2])
+        second.do(up=True)
+        settled(daemon, wanted(range(3, 5)))
+        assert daemon.log().count("starting anew with it") == 1, daemon.log()
+        equal(daemon)
+        assert daemon.stop() == 0
+
+
 def another_kubeconfig_or_name_in_the_file_is_followed_by_the_next_life():
     """D-18"""
     first, second = serving(range(0, 3)), serving(range(3, 5))
     second.do(put=[{**node_object(), "metadata": {"name": "node-2"}}])
-    config = pathlib.Path(tempfile.mkdtemp()) / "config.yaml"
-
-    def configure(path, name="node-1"):
-        aside = config.with_suffix(".new")
-        aside.write_text("apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\nmode: ipvs\n"
-            f"hostnameOverride: {name}\nclientConnection: {{kubeconfig: {path}}}\n"
-            "ipvs: {minSyncPeriod: 10ms}\nconntrack: {maxPerCore: 0}\nhealthzBindAddress: 127.0.0.1:10256\n")
-        aside.rename(config)
-
-    configure(kubeconfig(first))
-    with Daemon.configured(BINARY, config) as daemon:
+    configure = Configured(kubeconfig(first))
+    with configure.daemon() as daemon:
         settled(daemon, wanted(range(0, 3)))
         configure("/nonexistent/kubeconfig")
-        assert daemon.says("back to the one before"), daemon.log()
+        assert daemon.says("names no way to the API server"), daemon.log()
         first.do(delete=[service(2)])
         settled(daemon, wanted(range(0, 2)))
         configure(kubeconfig(second))
@@ -203,5 +249,6 @@ TESTS = [
     refused_events_are_told_once_and_hold_up_nothing,
     stalled_events_hold_up_nothing,
     requests_to_the_api_server_are_counted_as_client_go_counts_them,
+    while_another_server_does_not_answer_the_node_is_kept,
     another_kubeconfig_or_name_in_the_file_is_followed_by_the_next_life,
 ]

@@ -1,4 +1,5 @@
 // What the daemon does with the API as its source, over a client that answers from a script.
+#include <algorithm>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/error.hpp>
@@ -49,28 +50,49 @@ struct Daemon {
         source.emplace(
             [this](const config::Options& with, const asio::any_io_executor&,
                    api::ClientObserver* told) {
-                kubeconfigs.push_back(with.configuration.client_connection.kubeconfig);
+                const auto& file = with.configuration.client_connection.kubeconfig;
+                kubeconfigs.push_back(file);
+                if (file == missing) throw std::runtime_error{file + ": no such file"};
                 observed = told;
-                return std::make_unique<Door>(script);
+                return std::make_unique<Door>(file == elsewhere ? other_script : script);
             },
-            ApiSource::Patience{60ms, 60ms});
+            ApiSource::Patience{60ms, 60ms, 5ms});
         source->begin(options, deaf);
     }
-    /// Runs find_node() to its end. @return what it threw; nothing: it is still waiting.
+    /// Runs find_node() to its end. @param limit zero: it has nothing to wait for.
+    /// @return what it threw; nothing: it is still waiting.
     std::optional<std::string> find(std::chrono::milliseconds limit = 10s) {
+        return ended(source->find_node(), limit);
+    }
+    /// What a life begins for other options, beside the one under way.
+    std::optional<std::string> prepare(const config::Options& next,
+                                       std::chrono::milliseconds limit = 10s) {
+        return ended(source->prepare(next), limit);
+    }
+    std::optional<std::string> ended(asio::awaitable<void> work, std::chrono::milliseconds limit) {
         std::optional<std::string> said;
-        asio::co_spawn(io, source->find_node(), [&](std::exception_ptr error) {
-            said = "";
-            try {
-                if (error) std::rethrow_exception(error);
-            } catch (const std::exception& failure) {
-                said = failure.what();
-            }
-            io.stop();
-        });
+        bool over = false;
+        asio::cancellation_signal enough;
+        asio::co_spawn(io, std::move(work),
+                       asio::bind_cancellation_slot(enough.slot(), [&](std::exception_ptr error) {
+                           if (over) return;
+                           said = "";
+                           try {
+                               if (error) std::rethrow_exception(error);
+                           } catch (const std::exception& failure) {
+                               said = failure.what();
+                           }
+                           io.stop();
+                       }));
         io.restart();
-        io.run_for(limit);
-        return said;
+        if (limit == 0ms) io.poll();
+        else io.run_for(limit);
+        if (said) return said;
+        over = true;
+        enough.emit(asio::cancellation_type::terminal);
+        io.restart();
+        io.poll();
+        return std::nullopt;
     }
     void follow(Told& told) {
         asio::co_spawn(io, source->follow(told),
@@ -86,9 +108,10 @@ struct Daemon {
         source->begin(options, requests);
     }
 
+    static constexpr auto missing = "/etc/missing.conf", elsewhere = "/etc/elsewhere.conf";
     config::Options options;
     asio::io_context io{1};
-    api::Script script{io.get_executor()};
+    api::Script script{io.get_executor()}, other_script{io.get_executor()};
     Deaf deaf;
     std::optional<ApiSource> source;
     asio::cancellation_signal life;
@@ -204,6 +227,122 @@ TEST_CASE("D-18 a life that looks elsewhere, or for another Node, begins with no
     CHECK(daemon.kubeconfigs.back() == kubeconfig);
     CHECK_THAT(daemon.script.asked(api::nodes).back(),
                Contains("fieldSelector=metadata.name%3D" + node_name));
+}
+
+namespace {
+
+/// A life that knows one Service, and the options of another that is to look elsewhere.
+struct Moving : Daemon {
+    Moving() {
+        list(script, event("ADDED", service_item("a"), 5));
+        follow(first);
+        REQUIRE(first.completions == 1);
+        REQUIRE(services() == Names{"a"});
+        next = options;
+        next.configuration.client_connection.kubeconfig = elsewhere;
+    }
+    using Names = std::vector<std::string>;
+    /// All lists of a server, then its watches, which are held.
+    static void list(api::Script& server, const std::string& service,
+                     const std::string& of_node = node("", address)) {
+        server.add(api::services, {.pieces = {service + bookmark(9, true)}, .then = Then::hold});
+        server.add(api::slices, {.pieces = {bookmark(9, true)}, .then = Then::hold});
+        server.add(api::nodes, {.pieces = {of_node + bookmark(9, true)}, .then = Then::hold});
+    }
+    Names services() {
+        Names names;
+        for (const auto& [name, service] : source->store().services())
+            names.push_back(name.name.text());
+        return names;
+    }
+    void begin_with(const config::Options& with) {
+        options = with;
+        begin_anew(deaf);
+    }
+    config::Options next;
+    Told first, second;
+};
+
+} // namespace
+
+TEST_CASE("D-18 while another server does not answer, what is known is kept and followed",
+          "[run]") {
+    Moving world;
+    CHECK(world.prepare(world.next, 100ms) == std::nullopt);
+    CHECK(world.services() == Moving::Names{"a"});
+    const auto changes = world.first.changes;
+    world.script.push(api::services, event("ADDED", service_item("b"), 10));
+    world.io.restart();
+    world.io.poll();
+    CHECK(world.services() == Moving::Names{"a", "b"});
+    CHECK(world.first.changes == changes + 1);
+    SECTION("and the life before goes on when the configuration is changed back") {
+        world.begin_with(world.options);
+        CHECK(world.services() == Moving::Names{"a", "b"});
+    }
+}
+
+TEST_CASE("D-18 a life begins with what was listed of another server beforehand", "[run]") {
+    Moving world;
+    Moving::list(world.other_script, event("ADDED", service_item("z"), 5));
+    CHECK(world.prepare(world.next) == "");
+    CHECK(world.services() == Moving::Names{"a"}); // still the life before
+    const auto changes = world.first.changes;
+    world.begin_with(world.next);
+    CHECK(world.services() == Moving::Names{"z"});
+    CHECK(world.source->store().node("node-1") != nullptr);
+    CHECK(world.source->relists() == 0);
+    world.follow(world.second);
+    CHECK(world.second.completions == 1);
+    CHECK_THAT(world.other_script.asked(api::services).back(), Contains("resourceVersion=9&"));
+    CHECK(world.first.changes == changes); // the other's are not its
+}
+
+TEST_CASE("D-18 a half of the other server's lists is not enough", "[run]") {
+    Moving world;
+    world.other_script.add(api::services, {.pieces = {bookmark(9, true)}, .then = Then::hold});
+    world.other_script.add(api::nodes,
+                           {.pieces = {node("", address) + bookmark(9, true)}, .then = Then::hold});
+    CHECK(world.prepare(world.next, 100ms) == std::nullopt);
+}
+
+TEST_CASE("D-18 a Node that the other server does not have is waited for once", "[run]") {
+    Moving world;
+    Moving::list(world.other_script, "", "");
+    CHECK(world.prepare(world.next) == "");
+    world.begin_with(world.next);
+    CHECK(world.source->store().nodes().empty());
+    CHECK(world.find(0ms) == "");
+}
+
+TEST_CASE("D-18 where nothing is known yet there is nothing to wait for", "[run]") {
+    Daemon daemon;
+    auto next = daemon.options;
+    next.configuration.client_connection.kubeconfig = Daemon::elsewhere;
+    CHECK(daemon.prepare(next) == "");
+    CHECK(daemon.other_script.asked(api::services).empty());
+}
+
+TEST_CASE("D-18 credentials that cannot be read are tried again, and end no life", "[run]") {
+    Moving world;
+    auto next = world.options;
+    next.configuration.client_connection.kubeconfig = Daemon::missing;
+    CHECK(world.prepare(next, 200ms) == std::nullopt);
+    CHECK(std::ranges::count(world.kubeconfigs, std::string{Daemon::missing}) > 1);
+    CHECK(world.services() == Moving::Names{"a"});
+}
+
+TEST_CASE("D-18 a life that does not come to follow another server leaves the one before as it was",
+          "[run]") {
+    Moving world;
+    Moving::list(world.other_script, event("ADDED", service_item("z"), 5));
+    REQUIRE(world.prepare(world.next) == "");
+    const auto before = world.options;
+    world.begin_with(world.next);
+    world.begin_with(before);
+    CHECK(world.services() == Moving::Names{"a"});
+    world.follow(world.second);
+    CHECK(world.second.completions == 1);
 }
 
 TEST_CASE("every client of a life is counted by that life", "[run]") {
