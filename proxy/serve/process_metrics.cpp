@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fstream>
 #include <limits>
+#include <optional>
 #include <sstream>
 #include <sys/resource.h>
 #include <sys/utsname.h>
@@ -54,6 +55,27 @@ std::pair<std::uint64_t, std::uint64_t> network_bytes() {
         return {value("InOctets"), value("OutOctets")};
     }
     return {};
+}
+
+/// proc(5): when the process began, in ticks since the machine did. A life of the daemon may have
+/// begun later. Nothing where /proc does not say.
+std::optional<double> process_start() {
+    constexpr int words_before = 19; // from the state, which follows the name, to starttime
+    const auto self = file_text("/proc/self/stat");
+    const auto name_end = self.rfind(')'); // the name may hold anything
+    if (name_end == std::string::npos) return std::nullopt;
+    std::istringstream fields{self.substr(name_end + 1)};
+    std::string word;
+    for (int i = 0; i < words_before; ++i)
+        fields >> word;
+    std::uint64_t ticks{};
+    if (!(fields >> ticks)) return std::nullopt;
+    std::ifstream machine{"/proc/stat"};
+    for (std::string line; std::getline(machine, line);)
+        if (line.starts_with("btime "))
+            return std::strtod(line.c_str() + sizeof "btime", nullptr) +
+                   static_cast<double>(ticks) / static_cast<double>(::sysconf(_SC_CLK_TCK));
+    return std::nullopt;
 }
 
 void add_build_info(prometheus::Registry& registry) {
@@ -120,7 +142,7 @@ ProcessMetrics::ProcessMetrics(prometheus::Registry& registry, const config::Fea
     gauges(registry, "process_start_time_seconds",
            "Start time of the process since unix epoch in seconds.")
         .Add({})
-        .Set(epoch_seconds(started.wall));
+        .Set(process_start().value_or(epoch_seconds(started.wall)));
     add_build_info(registry);
     add_gates(registry, gates);
 }

@@ -1,10 +1,15 @@
 // What is served, over a node on paper: the pages of both servers, and every metric.
 #include "proxy/serve/serving.h"
 
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <catch2/catch.hpp>
+#include <ctime>
 #include <fstream>
+#include <map>
+#include <regex>
+#include <set>
 #include <thread>
 
 #include "proxy/config/flags.h"
@@ -115,7 +120,121 @@ TEST_CASE("Every line that kube-proxy exposes of itself is exposed here", "[serv
     CHECK(count > 60);
 }
 
-TEST_CASE("X-019 The loop's doings are counted, a Service's change once a family", "[serve]") {
+namespace {
+
+/// One family of metrics as it is exposed: `histogram ip_family 0.001 0.002 … +Inf`.
+std::map<std::string, std::string> families_of(const std::string& text, const std::string& prefix) {
+    std::map<std::string, std::string> all;
+    std::map<std::string, std::set<std::string>> labels;
+    std::map<std::string, std::vector<std::string>> bounds;
+    std::string name;
+    for (const auto& line : lines(text)) {
+        if (line.starts_with("# TYPE " + prefix)) {
+            name = line.substr(7, line.find(' ', 7) - 7);
+            all[name] = line.substr(line.rfind(' ') + 1);
+        }
+        if (line.starts_with("# HELP " + prefix)) CHECK_THAT(line, Contains(" [ALPHA] "));
+        if (!line.starts_with(prefix)) continue;
+        static const std::regex label{"([a-z_]+)=\"([^\"]*)\""};
+        for (std::sregex_iterator at{line.begin(), line.end(), label}; at != std::sregex_iterator{};
+             ++at) {
+            if ((*at)[1] != "le") labels[name].insert((*at)[1]);
+            else if (std::ranges::find(bounds[name], (*at)[2].str()) == bounds[name].end())
+                bounds[name].push_back((*at)[2]);
+        }
+    }
+    for (auto& [family, what] : all) {
+        for (const auto& each : labels[family])
+            what += ' ' + each;
+        for (const auto& each : bounds[family])
+            what += ' ' + each;
+    }
+    return all;
+}
+
+} // namespace
+
+TEST_CASE("kube-proxy's metrics of ipvs mode have their types, labels and buckets, and there "
+          "are no others",
+          "[serve]") {
+    Served served;
+    serve_something(served);
+    served.health("/healthz");
+    served.health("/livez");
+    const std::string of_sync = "histogram ip_family 0.001 0.002 0.004 0.008 0.016 0.032 0.064 "
+                                "0.128 0.256 0.512 1.024 2.048 4.096 8.192 16.384 +Inf";
+    std::string of_programming = "histogram ip_family 0.25 0.5";
+    for (int bound = 1; bound <= 300; bound += bound < 60 ? 1 : bound < 120 ? 5 : 30)
+        of_programming += ' ' + std::to_string(bound);
+    const std::string sync = "kubeproxy_sync_proxy_rules_";
+    CHECK(families_of(served.metrics(), "kubeproxy_") ==
+          std::map<std::string, std::string>{
+              {sync + "duration_seconds", of_sync},
+              {sync + "last_queued_timestamp_seconds", "gauge ip_family"},
+              {sync + "last_timestamp_seconds", "gauge ip_family"},
+              {sync + "endpoint_changes_pending", "gauge"},
+              {sync + "endpoint_changes_total", "counter"},
+              {sync + "service_changes_pending", "gauge"},
+              {sync + "service_changes_total", "counter"},
+              {sync + "no_local_endpoints_total", "gauge ip_family traffic_policy"},
+              {sync + "iptables_restore_failures_total", "counter ip_family"},
+              {"kubeproxy_proxy_healthz_total", "counter code"},
+              {"kubeproxy_proxy_livez_total", "counter code"},
+              {"kubeproxy_network_programming_duration_seconds", of_programming + " +Inf"},
+              {"kubeproxy_conntrack_reconciler_sync_duration_seconds", of_sync},
+              {"kubeproxy_conntrack_reconciler_deleted_entries_total", "counter ip_family"},
+          });
+}
+
+TEST_CASE("What the dashboard Kubernetes / Proxy of kubernetes-mixin asks for is there",
+          "[serve]") {
+    Served served;
+    serve_something(served);
+    auto& requests = served.serving.client_observer();
+    requests.exchanged({"GET", "h:6443", 200, milliseconds{20}, 0});
+    requests.exchanged({"POST", "h:6443", 201, milliseconds{20}, 300});
+    const auto text = served.metrics();
+    for (const auto* line : {
+             "kubeproxy_sync_proxy_rules_duration_seconds_count{ip_family=\"IPv4\"} ",
+             "kubeproxy_sync_proxy_rules_duration_seconds_bucket{ip_family=\"IPv4\",le=\"0.001\"} ",
+             "kubeproxy_network_programming_duration_seconds_count{ip_family=\"IPv4\"} ",
+             "kubeproxy_network_programming_duration_seconds_bucket{ip_family=\"IPv4\",le=\"0.25\"}"
+             " ",
+             "rest_client_requests_total{code=\"200\",host=\"h:6443\",method=\"GET\"} ",
+             "rest_client_request_duration_seconds_bucket{host=\"h:6443\",verb=\"GET\",le=\"0."
+             "005\"} ",
+             "rest_client_request_duration_seconds_bucket{host=\"h:6443\",verb=\"POST\",le=\"0."
+             "005\"} ",
+             "process_resident_memory_bytes ",
+             "process_cpu_seconds_total ",
+         })
+        CHECK_THAT(text, Contains(std::string{"\n"} + line));
+}
+
+TEST_CASE("The process is told as Prometheus' clients tell it, in every life as of its start",
+          "[serve]") {
+    const auto value = [](const std::string& text, const std::string& name) {
+        const auto at = text.find('\n' + name + ' ');
+        REQUIRE(at != std::string::npos);
+        return std::stod(text.substr(at + name.size() + 2));
+    };
+    Served first;
+    Served second;
+    const auto text = first.metrics();
+    const auto now = static_cast<double>(std::time(nullptr));
+    const auto start = value(text, "process_start_time_seconds");
+    CHECK(start <= now + 1);
+    CHECK(start > now - 86400); // this test program's
+    CHECK(value(second.metrics(), "process_start_time_seconds") == start);
+    CHECK(value(text, "process_open_fds") >= 3);
+    CHECK(value(text, "process_max_fds") >= value(text, "process_open_fds"));
+    CHECK(value(text, "process_resident_memory_bytes") > 1e6);
+    CHECK(value(text, "process_virtual_memory_bytes") >
+          value(text, "process_resident_memory_bytes"));
+    CHECK(value(text, "process_cpu_seconds_total") > 0);
+}
+
+TEST_CASE("The loop's doings are counted", "[serve]") {
     Served served;
     serve_something(served);
     served.loop.queued();
