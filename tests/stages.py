@@ -165,8 +165,8 @@ def stage_parity():
 
 
 def stage_package():
-    """Manifests, unit and image as far as no package is built; and that the daemon's rights are enough, on a real kernel."""
-    outputs = [run(f"tests/install/{each}", "build/ipvsproxy") for each in ("manifests", "rights", "pod")]
+    """Manifests, unit and image as far as no package is built; on a real kernel that the daemon's rights are enough, and kubectl's questions."""
+    outputs = [run(f"tests/install/{each}", "build/ipvsproxy") for each in ("manifests", "rights", "pod", "asked")]
     return f"{sum(counts(each)[0] for each in outputs)} passed, 0 failed"
 
 
