@@ -4,15 +4,18 @@
 usage: tests/kernel/run tests/faults/faults.py IPVSPROXY [NAME…]     a name is part of a test's
 """
 
+import datetime
+import json
 import pathlib
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 
 import reports
-from world import BINARY, SERVICES, equal, following, holds, serving, settled, wanted
-from node import Guard, comes_true, in_child, node_object, pods, servers, service, service_ip, slice_of
+from world import BINARY, FLAGS, SERVICES, Balancer, another_of, equal, following, holds, serving, settled, wanted
+from node import Daemon, Guard, comes_true, in_child, node_object, pods, servers, service, service_ip, slice_of
 
 
 def nothing_is_written_before_both_lists_are_complete():
@@ -89,6 +92,37 @@ def whatever_happens_nothing_is_lost():
                 ("down", lambda: server.do(down=True), lambda: server.do(up=True), "The API cannot be followed")):
             print(f"  … {name}", flush=True)
             through(server, fault, repair, daemon, told)
+
+
+def a_load_balancer_that_swaps_servers_loses_nothing():
+    one = serving()
+    two = another_of(one)
+    balancer = Balancer(one)
+    with Daemon(BINARY, balancer.kubeconfig(), *FLAGS) as daemon:
+        def swap(server):
+            server.do(fault="stall", match=" event$", times=None)  # it gets to know later of what happens
+            balancer.swap(server)
+
+        for server in (two, one):
+            asked = len(server.requests)
+            through(one, lambda: swap(server), lambda: server.do(clear=True), daemon)
+            assert any("watch=1" in request for request in server.requests[asked:]), server.requests
+
+
+def a_clock_that_jumps_harms_nothing():
+    assert "User Mode Linux" in pathlib.Path("/proc/cpuinfo").read_text(), "a clock is set in a guest only"
+    server = serving()
+
+    def jump(seconds):
+        time.clock_settime(time.CLOCK_REALTIME, time.time() + seconds)
+
+    with following(server) as daemon:
+        for seconds in (3600, -86400, 86400 - 3600):
+            through(server, lambda: jump(seconds), lambda: server.do(reset=True), daemon)
+            with urllib.request.urlopen("http://127.0.0.1:10256/healthz", timeout=10) as page:
+                health = json.load(page)
+            shown = datetime.datetime.fromisoformat(health["currentTime"][:19]).timestamp()
+            assert health["healthy"] and abs(time.time() - shown) < 60, health
 
 
 def a_relist_changes_only_what_differs():
@@ -220,6 +254,8 @@ TESTS = [
     nothing_is_written_before_both_lists_are_complete,
     changes_arrive_and_diff_apply_and_plan_ask_the_same_server,
     whatever_happens_nothing_is_lost,
+    a_load_balancer_that_swaps_servers_loses_nothing,
+    a_clock_that_jumps_harms_nothing,
     a_relist_changes_only_what_differs,
     a_relist_of_what_is_known_writes_nothing,
     an_etcd_restored_from_a_backup_is_listed_anew,
