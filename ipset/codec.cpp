@@ -78,7 +78,10 @@ ipset_cmd command(Operation operation) noexcept {
     return operation == Operation::add ? IPSET_CMD_ADD : IPSET_CMD_DEL;
 }
 
-std::optional<Address> read_address(const AttributeReader& data, std::uint16_t type) {
+/// Everything that an entry may be told by.
+using EntryAttributes = netlink::AttributeTable<IPSET_ATTR_CIDR2 + 1>;
+
+std::optional<Address> read_address(const EntryAttributes& data, std::uint16_t type) {
     const auto nested = data.nested(type);
     if (!nested) return {};
     for (const std::uint16_t kind : {IPSET_ATTR_IPADDR_IPV4, IPSET_ATTR_IPADDR_IPV6})
@@ -90,7 +93,7 @@ std::optional<Address> read_address(const AttributeReader& data, std::uint16_t t
 }
 
 /// @param read what the nested address of the prefix read as.
-std::optional<Prefix> read_network(const AttributeReader& data, Family family, const Address& read,
+std::optional<Prefix> read_network(const EntryAttributes& data, Family family, const Address& read,
                                    Type type) {
     const std::uint8_t host = family == Family::v4 ? 32 : 128;
     const std::uint8_t length =
@@ -100,7 +103,7 @@ std::optional<Prefix> read_network(const AttributeReader& data, Family family, c
     return Prefix{read, static_cast<std::uint8_t>(mapped ? length - 96 : length)};
 }
 
-std::optional<Entry> read_entry(const SetSpec& spec, const AttributeReader& data) {
+std::optional<Entry> read_entry(const SetSpec& spec, const EntryAttributes& data) {
     Entry entry;
     if (spec.type != Type::bitmap_port) {
         const auto address = read_address(data, IPSET_ATTR_IP);
@@ -256,7 +259,7 @@ std::optional<Listing> decode_listing(const netlink::Message& message) {
 bool decode_entries(const SetSpec& spec, const AttributeReader& listed, Entries& out) {
     for (const Attribute& attribute : listed) {
         if (attribute.type != IPSET_ATTR_DATA) return false;
-        const auto entry = read_entry(spec, attribute.nested());
+        const auto entry = read_entry(spec, EntryAttributes{attribute.nested()});
         if (!entry) return false;
         out.insert(*entry);
     }

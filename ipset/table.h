@@ -1,6 +1,7 @@
 // A narrow door to the kernel's ipsets, and the contract its twin keeps too.
 #pragma once
 
+#include <set>
 #include <span>
 #include <vector>
 

@@ -6,12 +6,12 @@
 #include <iosfwd>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "netlink/ip.h"
+#include "netlink/sorted_set.h"
 
 namespace ipvsproxy::ipset {
 
@@ -57,7 +57,7 @@ struct Entry {
 /// `10.96.0.10`, `30080`; a host network without /32, as `ipset save` prints it.
 std::string text(Type type, const Entry& entry);
 
-using Entries = std::set<Entry>;
+using Entries = SortedSet<Entry>;
 
 struct Set {
     SetSpec spec;

@@ -12,6 +12,7 @@
 namespace ipvsproxy::ipvs {
 
 using netlink::AttributeReader;
+using netlink::AttributeTable;
 using netlink::AttributeWriter;
 using netlink::Bytes;
 using netlink::Messages;
@@ -77,7 +78,7 @@ void put_service_spec(AttributeWriter& out, const ServiceOperation& operation) {
     const ServiceSpec& spec = *operation.spec;
     out.string(IPVS_SVC_ATTR_SCHED_NAME, operation.scheduler);
     if (!spec.persistence_engine.empty())
-        out.string(IPVS_SVC_ATTR_PE_NAME, spec.persistence_engine);
+        out.string(IPVS_SVC_ATTR_PE_NAME, spec.persistence_engine.view());
     // With every bit in the mask, flags that are not wanted are cleared.
     const ip_vs_flags flags{.flags = spec.flags, .mask = ~std::uint32_t{}};
     out.bytes(IPVS_SVC_ATTR_FLAGS, netlink::bytes_of(flags));
@@ -114,24 +115,30 @@ void put(Messages& messages, std::uint16_t family, const DestinationOperation& o
     messages.finish();
 }
 
+using ServiceAttributes = AttributeTable<IPVS_SVC_ATTR_MAX + 1>;
+using DestinationAttributes = AttributeTable<IPVS_DEST_ATTR_MAX + 1>;
+
 /// The attributes below one attribute of the first level; nothing when something is cut off.
-std::optional<AttributeReader> nested(Bytes payload, std::uint16_t type) {
+template <class Table> std::optional<Table> nested(Bytes payload, std::uint16_t type) {
     if (payload.size() < sizeof(genlmsghdr)) return {};
     const AttributeReader all{payload.subspan(sizeof(genlmsghdr))};
     const auto inner = all.nested(type);
-    if (!inner || !all.whole() || !inner->whole()) return {};
-    return inner;
+    if (!inner || !all.whole()) return {};
+    std::optional<Table> table{*inner};
+    if (!table->whole()) return {};
+    return table;
 }
 
 /// The kernel answers with 16 bytes for IPv4 too, of which the first 4 count.
-std::optional<Address> address(const AttributeReader& in, std::uint16_t type, Family family) {
+template <class Table>
+std::optional<Address> address(const Table& in, std::uint16_t type, Family family) {
     const auto bytes = in.bytes(type);
     const std::size_t size = family == Family::v4 ? 4 : 16;
     if (!bytes || bytes->size() < size) return {};
     return Address::from_bytes(bytes->first(size));
 }
 
-std::optional<ServiceSpec> decode_service_spec(const AttributeReader& in, Family family) {
+std::optional<ServiceSpec> decode_service_spec(const ServiceAttributes& in, Family family) {
     const auto scheduler = in.string(IPVS_SVC_ATTR_SCHED_NAME);
     const auto flag_bytes = in.bytes(IPVS_SVC_ATTR_FLAGS);
     const auto flags = flag_bytes ? netlink::structure<ip_vs_flags>(*flag_bytes) : std::nullopt;
@@ -139,15 +146,14 @@ std::optional<ServiceSpec> decode_service_spec(const AttributeReader& in, Family
     const auto mask = in.u32(IPVS_SVC_ATTR_NETMASK);
     if (!scheduler || !flags || !timeout || !mask) return {};
     if ((flags->flags & IP_VS_SVC_F_HASHED) == 0) return {};
-    return ServiceSpec{.scheduler = std::string{*scheduler},
+    return ServiceSpec{.scheduler = *scheduler,
                        .flags = flags->flags & ~std::uint32_t{IP_VS_SVC_F_HASHED},
                        .timeout_seconds = *timeout,
                        .persistence_prefix = persistence_prefix(family, *mask),
-                       .persistence_engine =
-                           std::string{in.string(IPVS_SVC_ATTR_PE_NAME).value_or("")}};
+                       .persistence_engine = in.string(IPVS_SVC_ATTR_PE_NAME).value_or("")};
 }
 
-std::optional<DestinationSpec> decode_destination_spec(const AttributeReader& in) {
+std::optional<DestinationSpec> decode_destination_spec(const DestinationAttributes& in) {
     const auto forward = in.u32(IPVS_DEST_ATTR_FWD_METHOD);
     const auto weight = in.u32(IPVS_DEST_ATTR_WEIGHT);
     const auto upper = in.u32(IPVS_DEST_ATTR_U_THRESH);
@@ -200,7 +206,7 @@ void put_timeouts(Messages& out, std::uint16_t family, const Timeouts& timeouts)
 }
 
 bool decode_service(Bytes payload, Services& out) {
-    const auto in = nested(payload, IPVS_CMD_ATTR_SERVICE);
+    const auto in = nested<ServiceAttributes>(payload, IPVS_CMD_ATTR_SERVICE);
     if (!in) return false;
     const auto number = in->u16(IPVS_SVC_ATTR_AF);
     const auto family = number ? known_family(*number) : std::nullopt;
@@ -218,7 +224,7 @@ bool decode_service(Bytes payload, Services& out) {
 }
 
 bool decode_destination(Bytes payload, const ServiceKey& service, ObservedDestinations& out) {
-    const auto in = nested(payload, IPVS_CMD_ATTR_DEST);
+    const auto in = nested<DestinationAttributes>(payload, IPVS_CMD_ATTR_DEST);
     if (!in) return false;
     // Kernels before 3.18 do not say the family: it is the virtual server's.
     const auto family = known_family(

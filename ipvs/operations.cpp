@@ -43,7 +43,7 @@ void append_destination_additions(const DestinationChanges& changes, std::uint64
                                   Operations& operations) {
     struct Ranked {
         std::uint64_t rank;
-        const std::pair<DestinationKey, DestinationSpec>* addition;
+        const Destinations::value_type* addition;
     };
     std::vector<Ranked> of_service;
     const auto flush = [&] {
@@ -70,12 +70,12 @@ Operations filling(const TableChanges& changes, std::uint64_t salt) {
     operations.reserve(changes.services.size() + changes.destinations.size());
     for (const auto& [key, spec] : changes.services.add) {
         const bool other = filled_under_another(changes, key, spec);
-        operations.emplace_back(ServiceOperation{Command::new_service, &key, &spec,
-                                                 other ? filling_scheduler : spec.scheduler});
+        operations.emplace_back(ServiceOperation{
+            Command::new_service, &key, &spec, other ? filling_scheduler : spec.scheduler.view()});
     }
     for (const auto& [key, spec] : changes.services.update)
         operations.emplace_back(
-            ServiceOperation{Command::set_service, &key, &spec, spec.scheduler});
+            ServiceOperation{Command::set_service, &key, &spec, spec.scheduler.view()});
     append_destination_additions(changes.destinations, salt, operations);
     for (const auto& [key, spec] : changes.destinations.update)
         operations.emplace_back(DestinationOperation{Command::set_destination, &key, &spec});
@@ -94,7 +94,7 @@ Operations switching(const TableChanges& changes, const Outcome& filled) {
     for (const auto& [key, spec] : changes.services.add)
         if (filled_under_another(changes, key, spec) && !refused.contains(key))
             operations.emplace_back(
-                ServiceOperation{Command::set_service, &key, &spec, spec.scheduler});
+                ServiceOperation{Command::set_service, &key, &spec, spec.scheduler.view()});
     return operations;
 }
 

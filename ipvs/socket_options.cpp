@@ -4,7 +4,9 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
 #include <system_error>
 
@@ -38,13 +40,15 @@ template <class Structure> Structure naming(const ServiceKey& service) {
     return result;
 }
 
-/// The kernel sets IP_VS_CONN_F_INACTIVE in each entry that it fills.
+/// How many are used, from the first on.
 std::size_t count_destination_entries(netlink::Bytes table) {
     std::size_t count = 0;
-    for (; const auto entry = netlink::structure<ip_vs_dest_entry>(table);
-         table = table.subspan(sizeof(ip_vs_dest_entry)))
-        if (entry->conn_flags == 0) break;
-        else ++count;
+    for (; table.size() >= sizeof(ip_vs_dest_entry);
+         table = table.subspan(sizeof(ip_vs_dest_entry)), ++count) {
+        unsigned flags = 0; // the kernel sets IP_VS_CONN_F_INACTIVE in each entry that it fills
+        std::memcpy(&flags, table.data() + offsetof(ip_vs_dest_entry, conn_flags), sizeof flags);
+        if (flags == 0) break;
+    }
     return count;
 }
 
@@ -52,24 +56,27 @@ std::size_t count_destination_entries(netlink::Bytes table) {
 
 std::size_t decode_destination_entries(netlink::Bytes table, const ServiceKey& service,
                                        ObservedDestinations& out) {
-    std::size_t found = 0;
-    for (; const auto entry = netlink::structure<ip_vs_dest_entry>(table);
-         table = table.subspan(sizeof(ip_vs_dest_entry))) {
-        if (entry->conn_flags == 0) break;
-        ++found;
-        add_destination(out, {service, ipv4_address(entry->addr), Port{ntohs(entry->port)}},
-                        {.forward = static_cast<Forward>(entry->conn_flags & IP_VS_CONN_F_FWD_MASK),
-                         .weight = entry->weight,
-                         .upper_threshold = entry->u_threshold,
-                         .lower_threshold = entry->l_threshold},
-                        {.active_connections = entry->activeconns,
-                         .inactive_connections = entry->inactconns,
-                         .persistent_connections = entry->persistconns});
-    }
-    return found;
+    const auto count = count_destination_entries(table);
+    std::vector<ip_vs_dest_entry> entries(count);
+    if (count > 0) std::memcpy(entries.data(), table.data(), count * sizeof(ip_vs_dest_entry));
+    // The kernel has them the other way round than they were added.
+    const auto order = [](const ip_vs_dest_entry& entry) {
+        return std::uint64_t{ntohl(entry.addr)} << 16 | ntohs(entry.port);
+    };
+    std::ranges::sort(entries, {}, order);
+    for (const auto& entry : entries)
+        add_destination(out, {service, ipv4_address(entry.addr), Port{ntohs(entry.port)}},
+                        {.forward = static_cast<Forward>(entry.conn_flags & IP_VS_CONN_F_FWD_MASK),
+                         .weight = entry.weight,
+                         .upper_threshold = entry.u_threshold,
+                         .lower_threshold = entry.l_threshold},
+                        {.active_connections = entry.activeconns,
+                         .inactive_connections = entry.inactconns,
+                         .persistent_connections = entry.persistconns});
+    return count;
 }
 
-void decode_service_entries(netlink::Bytes table, std::map<ServiceKey, std::uint32_t>& out) {
+void decode_service_entries(netlink::Bytes table, Counts& out) {
     for (; const auto entry = netlink::structure<ip_vs_service_entry>(table);
          table = table.subspan(sizeof(ip_vs_service_entry))) {
         const auto protocol = known_protocol(entry->protocol);
@@ -118,8 +125,7 @@ bool SocketOptionReader::first_schedule_by(std::string_view scheduler) {
 
 /// The numbers of real servers of all virtual servers, when that is worth the copy for as many
 /// as are asked for.
-std::optional<std::map<ServiceKey, std::uint32_t>>
-SocketOptionReader::count_all(std::size_t asked) {
+std::optional<Counts> SocketOptionReader::count_all(std::size_t asked) {
     buffer_.assign(sizeof(ip_vs_getinfo), 0);
     if (const int error = get(IP_VS_SO_GET_INFO, buffer_)) fail(error, "IP_VS_SO_GET_INFO");
     const std::size_t all = netlink::structure<ip_vs_getinfo>(buffer_)->num_services;
@@ -132,7 +138,7 @@ SocketOptionReader::count_all(std::size_t asked) {
     const auto last =
         netlink::structure<ip_vs_service_entry>(table.subspan(all * sizeof(ip_vs_service_entry)));
     if (last->protocol != 0 || last->fwmark != 0) return {};
-    std::map<ServiceKey, std::uint32_t> counts;
+    Counts counts;
     decode_service_entries(table, counts);
     return counts;
 }
@@ -170,12 +176,16 @@ std::vector<ServiceKey> SocketOptionReader::read(std::span<const ServiceKey> ser
     std::vector<ServiceKey> incomplete;
     if (services.empty()) return incomplete;
     const auto counts = count_all(services.size());
+    Counts::const_iterator next;
+    if (counts) next = counts->begin();
     for (const ServiceKey& service : services) {
         std::uint32_t expected = 0;
         if (!counts) {
             expected = count(service);
-        } else if (const auto found = counts->find(service); found != counts->end()) {
-            expected = found->second;
+        } else {
+            const bool passed = next == counts->end() || service < next->first;
+            next = passed ? counts->lower_bound(service) : counts->lower_bound(next, service);
+            if (next != counts->end() && next->first == service) expected = next->second;
         }
         if (expected != 0 && !read_one(service, expected, out)) incomplete.push_back(service);
     }

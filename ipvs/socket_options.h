@@ -3,27 +3,30 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
 
 #include "ipvs/types.h"
-#include "netlink/attributes.h"
+#include "netlink/bytes.h"
 #include "netlink/handle.h"
 
 namespace ipvsproxy::ipvs {
 
-/// Adds the real servers of a table of struct ip_vs_dest_entry to `out`, up to its first unused
-/// entry (all zero; the kernel sets IP_VS_CONN_F_INACTIVE in each that it fills).
+/// Adds the real servers of a table of struct ip_vs_dest_entry to `out`, which has none of that
+/// virtual server, up to its first unused entry (all zero; the kernel sets IP_VS_CONN_F_INACTIVE in
+/// each that it fills).
 /// @return how many were there. Bytes that make no whole entry are not looked at.
 std::size_t decode_destination_entries(netlink::Bytes table, const ServiceKey& service,
                                        ObservedDestinations& out);
 
+/// How many real servers each virtual server has.
+using Counts = SortedMap<ServiceKey, std::uint32_t>;
+
 /// Adds how many real servers each virtual server of a table of struct ip_vs_service_entry has;
 /// those known by a firewall mark are left out.
-void decode_service_entries(netlink::Bytes table, std::map<ServiceKey, std::uint32_t>& out);
+void decode_service_entries(netlink::Bytes table, Counts& out);
 
 /// Reads the network namespace of the thread that makes it; used by one thread at a time.
 class SocketOptionReader {
@@ -47,7 +50,7 @@ public:
 private:
     int get(int option, std::span<std::uint8_t> value);
     int get_services(std::size_t offered);
-    std::optional<std::map<ServiceKey, std::uint32_t>> count_all(std::size_t asked);
+    std::optional<Counts> count_all(std::size_t asked);
     std::uint32_t count(const ServiceKey& service);
     bool read_one(const ServiceKey& service, std::uint32_t count, ObservedDestinations& out);
 

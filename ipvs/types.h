@@ -8,6 +8,7 @@
 #include <map>
 #include <string>
 
+#include "ipvs/name.h"
 #include "netlink/change.h"
 #include "netlink/ip.h"
 
@@ -33,11 +34,11 @@ inline constexpr std::uint32_t flag_scheduler_3 = 0x20;
 
 /// What we choose. Every member is compared, so every difference costs a kernel write.
 struct ServiceSpec {
-    std::string scheduler{"rr"};
+    Name scheduler{"rr"};
     std::uint32_t flags{};             ///< without IP_VS_SVC_F_HASHED, which the kernel adds
     std::uint32_t timeout_seconds{};   ///< of a persistence template; 0 when not persistent
     std::uint8_t persistence_prefix{}; ///< clients are grouped by it: 32 or 128 = each alone
-    std::string persistence_engine{};  ///< IPVS_SVC_ATTR_PE_NAME ("sip"); ours never have one
+    Name persistence_engine{};         ///< IPVS_SVC_ATTR_PE_NAME ("sip"); ours never have one
     friend bool operator==(const ServiceSpec&, const ServiceSpec&) = default;
 };
 

@@ -3,45 +3,63 @@
 
 #include <cstddef>
 #include <iterator>
+#include <type_traits>
 
 namespace ipvsproxy {
 
-/// Of chunks none of which is empty; one past the last chunk is the end.
+/// Where an element stands: in which chunk, and where in it.
+struct ChunkPlace {
+    std::size_t chunk{}, at{};
+};
+
+/// Of chunks none of which is empty; one past the last chunk is the end. Within a chunk it is a
+/// pointer: tables are walked far more often than changed.
 template <class Chunks, class Element> class ChunkIterator {
 public:
     using iterator_category = std::forward_iterator_tag;
-    using value_type = Element;
+    using value_type = std::remove_const_t<Element>;
     using difference_type = std::ptrdiff_t;
     using pointer = Element*;
     using reference = Element&;
 
     ChunkIterator() = default;
     ChunkIterator(Chunks* chunks, std::size_t chunk, std::size_t at)
-        : chunks_{chunks}, chunk_{chunk}, at_{at} {}
-    /// @name Where it stands.
-    ///@{
-    std::size_t chunk() const noexcept { return chunk_; }
-    std::size_t at() const noexcept { return at_; }
-    ///@}
-    reference operator*() const { return (*chunks_)[chunk_][at_]; }
-    pointer operator->() const { return &**this; }
-    ChunkIterator& operator++() {
-        if (++at_ == (*chunks_)[chunk_].size()) {
+        : chunks_{chunks}, chunk_{chunk} {
+        enter();
+        if (here_ != nullptr) here_ += at;
+    }
+    ChunkPlace place() const noexcept {
+        if (here_ == nullptr) return {chunk_, 0};
+        return {chunk_, static_cast<std::size_t>(here_ - (*chunks_)[chunk_].data())};
+    }
+    reference operator*() const noexcept { return *here_; }
+    pointer operator->() const noexcept { return here_; }
+    ChunkIterator& operator++() noexcept {
+        if (++here_ == last_) {
             ++chunk_;
-            at_ = 0;
+            enter();
         }
         return *this;
     }
-    ChunkIterator operator++(int) {
+    ChunkIterator operator++(int) noexcept {
         auto before = *this;
         ++*this;
         return before;
     }
-    friend bool operator==(const ChunkIterator&, const ChunkIterator&) = default;
+    friend bool operator==(const ChunkIterator& one, const ChunkIterator& other) noexcept {
+        return one.here_ == other.here_;
+    }
 
 private:
+    void enter() noexcept {
+        const bool ended = chunk_ >= chunks_->size();
+        here_ = ended ? nullptr : (*chunks_)[chunk_].data();
+        last_ = ended ? nullptr : here_ + (*chunks_)[chunk_].size();
+    }
+
     Chunks* chunks_{};
-    std::size_t chunk_{}, at_{};
+    std::size_t chunk_{};
+    pointer here_{}, last_{}; ///< in the chunk; null at the end of all
 };
 
 } // namespace ipvsproxy

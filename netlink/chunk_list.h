@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <iterator>
 #include <utility>
 #include <vector>
 
@@ -38,36 +37,36 @@ public:
     }
 
     /// Behind all others. What is appended leaves full chunks behind it. @return where it stands.
-    template <class... Arguments> iterator append(Arguments&&... arguments) {
+    iterator append(Element element) {
         if (chunks_.empty() || chunks_.back().size() >= limit) chunks_.emplace_back();
         auto& chunk = chunks_.back();
         if (chunk.size() == chunk.capacity())
             chunk.reserve(chunks_.size() > 1 ? limit : std::min(chunk.size() + growth, limit));
-        chunk.emplace_back(std::forward<Arguments>(arguments)...);
+        chunk.push_back(std::move(element));
         ++size_;
         return {&chunks_, chunks_.size() - 1, chunk.size() - 1};
     }
     /// Before `place`, which is not the end. @return where it stands.
     iterator insert(iterator place, Element element) {
-        place = roomy(place);
-        auto& chunk = chunks_[place.chunk()];
+        const auto [i, at] = roomy(place.place());
+        auto& chunk = chunks_[i];
         if (chunk.size() == chunk.capacity()) chunk.reserve(std::min(chunk.size() + growth, limit));
-        chunk.insert(offset(chunk, place.at()), std::move(element));
+        chunk.insert(offset(chunk, at), std::move(element));
         ++size_;
-        return place;
+        return {&chunks_, i, at};
     }
     /// @return where the element after it stands now.
     iterator erase(iterator place) {
-        auto& chunk = chunks_[place.chunk()];
-        chunk.erase(offset(chunk, place.at()));
+        const auto [i, at] = place.place();
+        chunks_[i].erase(offset(chunks_[i], at));
         --size_;
-        return tidied(place);
+        return tidied({i, at});
     }
     /// Asks `test` once for each element from `first` on, in order, until it says keep_the_rest.
     template <class Test> void erase_if(iterator first, const Test& test) {
         auto verdict = Verdict::keep;
-        auto at = first.at();
-        for (auto i = first.chunk(); i < chunks_.size() && verdict != Verdict::keep_the_rest; ++i) {
+        auto [i, at] = first.place();
+        for (; i < chunks_.size() && verdict != Verdict::keep_the_rest; ++i) {
             auto& chunk = chunks_[i];
             const auto rest =
                 std::remove_if(offset(chunk, at), chunk.end(), [&](const Element& element) {
@@ -88,7 +87,6 @@ private:
     static constexpr std::size_t chunk_bytes = 4096;
     static constexpr std::size_t limit = std::max<std::size_t>(chunk_bytes / sizeof(Element), 8);
     static constexpr std::size_t growth = std::max<std::size_t>(limit / 8, 1);
-
     template <class Where, class Self, class Test>
     static Where search(Self& self, const Test& test) {
         const auto chunk = std::ranges::partition_point(
@@ -98,7 +96,7 @@ private:
         return {&self.chunks_, static_cast<std::size_t>(chunk - self.chunks_.begin()),
                 static_cast<std::size_t>(at - chunk->begin())};
     }
-    template <class Vector> static auto offset(Vector& all, std::size_t at) {
+    static auto offset(auto& all, std::size_t at) {
         return all.begin() + static_cast<std::ptrdiff_t>(at);
     }
     static void trim(Chunk& chunk) {
@@ -110,32 +108,30 @@ private:
     }
 
     /// The same place, in a chunk that has room.
-    iterator roomy(iterator place) {
-        if (chunks_[place.chunk()].size() < limit) return place;
-        chunks_.insert(offset(chunks_, place.chunk() + 1), Chunk{});
-        auto& lower = chunks_[place.chunk()];
+    ChunkPlace roomy(ChunkPlace place) {
+        if (chunks_[place.chunk].size() < limit) return place;
+        chunks_.insert(offset(chunks_, place.chunk + 1), Chunk{});
+        auto& lower = chunks_[place.chunk];
         const auto half = lower.size() / 2;
-        chunks_[place.chunk() + 1].assign(std::make_move_iterator(offset(lower, half)),
-                                          std::make_move_iterator(lower.end()));
+        chunks_[place.chunk + 1].assign(std::make_move_iterator(offset(lower, half)),
+                                        std::make_move_iterator(lower.end()));
         lower.erase(offset(lower, half), lower.end());
-        if (place.at() > half) return {&chunks_, place.chunk() + 1, place.at() - half};
-        return place;
+        return place.at > half ? ChunkPlace{place.chunk + 1, place.at - half} : place;
     }
-    /// The same place, after its chunk has become smaller: chunks that are nearly empty are joined,
-    /// so that memory follows the number of elements down as well.
-    iterator tidied(iterator place) {
-        auto& chunk = chunks_[place.chunk()];
-        const bool last = place.chunk() + 1 == chunks_.size();
+    /// The same place, after its chunk has become smaller: those that are nearly empty are joined.
+    iterator tidied(ChunkPlace place) {
+        auto& chunk = chunks_[place.chunk];
+        const bool last = place.chunk + 1 == chunks_.size();
         if (chunk.empty()) {
-            chunks_.erase(offset(chunks_, place.chunk()));
-        } else if (!last && chunk.size() + chunks_[place.chunk() + 1].size() <= limit / 2) {
-            move_behind(chunk, chunks_[place.chunk() + 1]);
-            chunks_.erase(offset(chunks_, place.chunk() + 1));
+            chunks_.erase(offset(chunks_, place.chunk));
+        } else if (!last && chunk.size() + chunks_[place.chunk + 1].size() <= limit / 2) {
+            move_behind(chunk, chunks_[place.chunk + 1]);
+            chunks_.erase(offset(chunks_, place.chunk + 1));
         } else {
             trim(chunk);
-            if (place.at() == chunk.size()) return {&chunks_, place.chunk() + 1, 0};
+            if (place.at == chunk.size()) return {&chunks_, place.chunk + 1, 0};
         }
-        return place;
+        return {&chunks_, place.chunk, place.at};
     }
     /// Joins chunks of which many are nearly empty.
     void pack() {

@@ -60,11 +60,11 @@ AttributeWriter Messages::begin_bytes(std::uint16_t type, std::uint16_t flags, B
                          .nlmsg_flags = static_cast<std::uint16_t>(flags | NLM_F_REQUEST),
                          .nlmsg_seq = 0,
                          .nlmsg_pid = 0};
-    const std::size_t start = buffer_.size();
-    buffer_.resize(start + aligned(message_header + header.size()));
-    std::memcpy(buffer_.data() + start, &first, message_header);
-    if (!header.empty())
-        std::memcpy(buffer_.data() + start + message_header, header.data(), header.size());
+    const std::size_t length = message_header + header.size();
+    std::uint8_t* const at = extend(buffer_, aligned(length));
+    std::memcpy(at, &first, message_header);
+    if (!header.empty()) std::memcpy(at + message_header, header.data(), header.size());
+    std::fill(at + length, at + aligned(length), std::uint8_t{0});
     return AttributeWriter{buffer_};
 }
 

@@ -9,6 +9,7 @@
 #include <system_error>
 #include <vector>
 
+#include "netlink/attribute_writer.h"
 #include "netlink/attributes.h"
 
 namespace ipvsproxy::netlink {

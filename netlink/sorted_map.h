@@ -1,15 +1,23 @@
 // An ordered map in few, large pieces of memory, for tables of tens of thousands of small keys.
 #pragma once
 
+#include <algorithm>
 #include <initializer_list>
 #include <stdexcept>
-#include <tuple>
 #include <utility>
 #include <vector>
 
 #include "netlink/chunk_list.h"
 
 namespace ipvsproxy {
+
+/// What a map holds under a key. Not std::pair, whose assignment no compiler may take for a copy of
+/// bytes: what is inserted moves what stands behind it.
+template <class Key, class Value> struct KeyedValue {
+    Key first;
+    Value second;
+    friend bool operator==(const KeyedValue&, const KeyedValue&) = default;
+};
 
 /// As std::map, but in ordered chunks of about a page: a node of its own for each element takes 48
 /// bytes more and an allocation, and what is given back lies scattered between what stays, so that
@@ -19,7 +27,7 @@ template <class Key, class Value> class SortedMap {
 public:
     using key_type = Key;
     using mapped_type = Value;
-    using value_type = std::pair<Key, Value>;
+    using value_type = KeyedValue<Key, Value>;
     using iterator = typename ChunkList<value_type>::iterator;
     using const_iterator = typename ChunkList<value_type>::const_iterator;
 
@@ -56,7 +64,7 @@ public:
     template <class... Arguments>
     std::pair<iterator, bool> try_emplace(const Key& key, Arguments&&... arguments) {
         if (empty() || list_.back().first < key)
-            return {list_.append(key, Value{std::forward<Arguments>(arguments)...}), true};
+            return {list_.append({key, Value{std::forward<Arguments>(arguments)...}}), true};
         const auto place = lower_bound(key);
         if (!(key < place->first)) return {place, false};
         return {list_.insert(place, {key, Value{std::forward<Arguments>(arguments)...}}), true};

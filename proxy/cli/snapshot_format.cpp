@@ -58,12 +58,13 @@ json::array servers_json(const plan::NodeSnapshot& state) {
         json::object one{{"address", key.address.text()},
                          {"port", key.port.value},
                          {"protocol", upper_name(key.protocol)},
-                         {"scheduler", spec.scheduler},
+                         {"scheduler", spec.scheduler.text()},
                          {"flags", spec.flags},
                          {"timeoutSeconds", spec.timeout_seconds},
                          {"persistencePrefix", spec.persistence_prefix},
                          {"realServers", std::move(real)}};
-        if (!spec.persistence_engine.empty()) one["persistenceEngine"] = spec.persistence_engine;
+        if (!spec.persistence_engine.empty())
+            one["persistenceEngine"] = spec.persistence_engine.text();
         servers.push_back(std::move(one));
     }
     return servers;

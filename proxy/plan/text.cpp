@@ -38,7 +38,7 @@ std::string_view forward_option(ipvs::Forward forward) {
 
 /// ipvsadm's names of a scheduler's own flags; others have none but flag-N.
 std::string scheduler_flags(const ipvs::ServiceSpec& spec) {
-    const std::string name = spec.scheduler;
+    const auto name = spec.scheduler.text();
     const bool hashes = name == "sh" || name == "mh";
     std::string flags;
     const auto add = [&](std::uint32_t bit, std::string_view number, std::string_view word) {
@@ -82,13 +82,13 @@ std::string iptables_command(Family family, const iptables::Chain& chain, std::s
 }
 
 std::string differing(const ipvs::ServiceSpec& seen, const ipvs::ServiceSpec& wanted) {
-    if (seen.scheduler != wanted.scheduler) return "scheduler is " + seen.scheduler;
+    if (seen.scheduler != wanted.scheduler) return "scheduler is " + seen.scheduler.text();
     if (seen.flags != wanted.flags) return "flags are " + std::to_string(seen.flags);
     if (seen.timeout_seconds != wanted.timeout_seconds)
         return "affinity timeout is " + std::to_string(seen.timeout_seconds) + " s";
     if (seen.persistence_prefix != wanted.persistence_prefix)
         return "clients are grouped by /" + std::to_string(seen.persistence_prefix);
-    return "persistence engine is " + seen.persistence_engine;
+    return "persistence engine is " + seen.persistence_engine.text();
 }
 
 std::string differing(const ipvs::DestinationSpec& seen, const ipvs::DestinationSpec& wanted) {
@@ -298,7 +298,7 @@ std::string ipvsadm(std::string_view action, const ipvs::ServiceKey& key) {
 
 std::string ipvsadm(std::string_view action, const ipvs::ServiceKey& key,
                     const ipvs::ServiceSpec& spec) {
-    std::string out = ipvsadm(action, key) + " -s " + spec.scheduler;
+    std::string out = ipvsadm(action, key) + " -s " + spec.scheduler.text();
     if ((spec.flags & ipvs::flag_persistent) != 0) {
         out += " -p " + std::to_string(spec.timeout_seconds);
         if (spec.persistence_prefix != key.address.bits()) {
@@ -310,7 +310,7 @@ std::string ipvsadm(std::string_view action, const ipvs::ServiceKey& key,
                            .text();
         }
     }
-    if (!spec.persistence_engine.empty()) out += " --pe " + spec.persistence_engine;
+    if (!spec.persistence_engine.empty()) out += " --pe " + spec.persistence_engine.text();
     if ((spec.flags & ipvs::flag_one_packet) != 0) out += " -o";
     if (const auto flags = scheduler_flags(spec); !flags.empty()) out += " -b " + flags;
     return out;

@@ -21,7 +21,7 @@ netlink::Messages ipvs_messages(const plan::NodeSnapshot& wanted, std::uint16_t 
     for (const auto& [key, spec] : wanted.services)
         ipvs::put_operation(
             out, family,
-            ipvs::ServiceOperation{ipvs::Command::new_service, &key, &spec, spec.scheduler});
+            ipvs::ServiceOperation{ipvs::Command::new_service, &key, &spec, spec.scheduler.view()});
     for (const auto& [key, spec] : wanted.destinations.specs)
         ipvs::put_operation(
             out, family, ipvs::DestinationOperation{ipvs::Command::new_destination, &key, &spec});

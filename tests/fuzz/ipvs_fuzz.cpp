@@ -34,7 +34,7 @@ void service(netlink::Bytes input) {
         shown.flags |= flag_hashed;
         netlink::Messages messages;
         put_operation(messages, 0x10,
-                      ServiceOperation{Command::new_service, &key, &shown, shown.scheduler});
+                      ServiceOperation{Command::new_service, &key, &shown, shown.scheduler.view()});
         Services again;
         expect(decode_service(payload(messages), again) && again == read);
     }
@@ -68,7 +68,7 @@ void tables(netlink::Bytes input) {
     const ServiceKey of{*Address::parse("10.96.0.1"), Port{80}, Protocol::tcp};
     ObservedDestinations destinations;
     expect(decode_destination_entries(input, of, destinations) >= destinations.specs.size());
-    std::map<ServiceKey, std::uint32_t> counts;
+    Counts counts;
     decode_service_entries(input, counts);
 }
 

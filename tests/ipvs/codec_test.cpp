@@ -224,11 +224,37 @@ TEST_CASE("entries of the older interface are read up to the first unused one", 
                                      observed) == 1);
 }
 
+TEST_CASE("real servers of the older interface, in whatever order it has them, are read in theirs",
+          "[ipvs]") {
+    std::array<ip_vs_dest_entry, 9> entries{};
+    ObservedDestinations expected;
+    for (std::size_t i = 0; i < entries.size(); ++i) {
+        const auto mixed = static_cast<std::uint32_t>(i * 5 % entries.size());
+        entries.at(i).addr = htonl(0x0af40000 + mixed / 2);
+        entries.at(i).port = htons(static_cast<std::uint16_t>(80 + mixed % 2));
+        entries.at(i).conn_flags = IP_VS_CONN_F_INACTIVE;
+        const auto port = static_cast<std::uint16_t>(80 + mixed % 2);
+        const auto address = "10.244.0." + std::to_string(mixed / 2);
+        expected.specs.try_emplace(destination(dns, address, port), DestinationSpec{.weight = 0});
+    }
+    ObservedDestinations observed;
+    CHECK(decode_destination_entries(netlink::bytes_of(entries), dns, observed) == 9);
+    CHECK(observed.specs == expected.specs);
+}
+
 TEST_CASE("P-168 keys print as ipvsadm's users know them", "[ipvs]") {
     CHECK(service("10.96.0.10").text() == "10.96.0.10:80/TCP");
     CHECK(service("2001:db8::1", 80, Protocol::udp).text() == "[2001:db8::1]:80/UDP");
     CHECK(destination(service("10.96.0.10"), "10.0.0.1", 80).text() ==
           "10.96.0.10:80/TCP -> 10.0.0.1:80");
+}
+
+TEST_CASE("a name that is too long for the kernel stays too long", "[ipvs]") {
+    CHECK(Name{}.empty());
+    CHECK(Name{"wlc"}.view() == "wlc");
+    CHECK(Name{"wlc"} != Name{"wl"});
+    CHECK(Name{"a-name-of-15-chr"}.text() == "a-name-of-15-chr");
+    CHECK(Name{std::string(40, 'x')}.view() == std::string(IP_VS_SCHEDNAME_MAXLEN, 'x'));
 }
 
 TEST_CASE("P-169 every member counts in a comparison, connections do not", "[ipvs]") {

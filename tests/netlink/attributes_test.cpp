@@ -4,6 +4,8 @@
 
 #include <map>
 
+#include "netlink/attribute_writer.h"
+
 using namespace ipvsproxy::netlink;
 
 namespace {
@@ -20,7 +22,8 @@ const Buffer golden{
 };
 
 Buffer written() {
-    Buffer buffer;
+    Buffer buffer(200, 0xff); // what stood there before shows in no padding
+    buffer.clear();
     AttributeWriter out{buffer};
     out.u8(1, 0x7f);
     out.u16(2, 0x1234);
@@ -90,6 +93,40 @@ TEST_CASE("of two attributes of a type the last one counts") {
     out.u8(1, 1);
     out.u8(1, 2);
     CHECK(AttributeReader{buffer}.u8(1) == 2);
+}
+
+TEST_CASE("a table has the attributes of its types, as they are found one by one") {
+    const AttributeTable<8> table{AttributeReader{golden}};
+    CHECK(table.whole());
+    CHECK(table.u8(1) == 0x7f);
+    CHECK(table.u16(2) == 0x1234);
+    CHECK(table.u32(3) == 0x01020304U);
+    CHECK(table.be16(4) == 0x1234);
+    CHECK(table.be32(5) == 0x01020304U);
+    CHECK(table.string(6) == "lo");
+    REQUIRE(table.nested(7));
+    CHECK(table.nested(7)->u32(1) == 0x06070809U);
+    CHECK_FALSE(table.u16(1));
+    CHECK_FALSE(table.find(0));
+
+    const AttributeTable<4> fewer{AttributeReader{golden}}; // types from 4 on are unknown to it
+    CHECK(fewer.whole());
+    CHECK(fewer.u32(3) == 0x01020304U);
+
+    const Bytes cut = Bytes{golden}.first(golden.size() - 1);
+    const AttributeTable<8> rest{AttributeReader{cut}};
+    CHECK_FALSE(rest.whole());
+    CHECK(rest.string(6) == "lo");
+    CHECK_FALSE(rest.nested(7));
+
+    Buffer twice;
+    AttributeWriter out{twice};
+    out.u8(1, 1);
+    out.u8(1, 2);
+    out.bytes(2, {});
+    const AttributeTable<3> last{AttributeReader{twice}};
+    CHECK(last.u8(1) == 2);
+    CHECK(last.bytes(2)->empty()); // there, without a payload
 }
 
 TEST_CASE("attributes cut anywhere are read up to the cut and no further") {

@@ -151,7 +151,7 @@ Lines Scenario::servers() {
     Lines lines;
     for (const auto& [server, spec] : wanted.services) {
         auto line = server.text();
-        if (spec.scheduler != "rr") line += ' ' + spec.scheduler;
+        if (spec.scheduler != "rr") line += ' ' + spec.scheduler.text();
         if (spec.flags != 0) line += " flags " + std::to_string(spec.flags);
         if (spec.timeout_seconds != 0) line += " timeout " + std::to_string(spec.timeout_seconds);
         line += " ->";

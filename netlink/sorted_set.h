@@ -1,0 +1,77 @@
+// An ordered set in few, large pieces of memory.
+#pragma once
+
+#include <initializer_list>
+#include <ostream>
+#include <utility>
+
+#include "netlink/sorted_map.h"
+
+namespace ipvsproxy {
+
+/// The value of keys that merely are or are not there.
+struct Present {
+    friend bool operator==(Present, Present) = default;
+};
+inline std::ostream& operator<<(std::ostream& out, Present) {
+    return out << "present";
+}
+
+/// As std::set, in the memory of a SortedMap and with its rules.
+template <class Key> class SortedSet {
+public:
+    using Map = SortedMap<Key, Present>;
+    using key_type = Key;
+    using value_type = Key;
+
+    /// Walks the keys.
+    class const_iterator {
+    public:
+        using iterator_category = std::forward_iterator_tag;
+        using value_type = Key;
+        using difference_type = std::ptrdiff_t;
+        using pointer = const Key*;
+        using reference = const Key&;
+
+        const_iterator() = default;
+        explicit const_iterator(typename Map::const_iterator at) : at_{at} {}
+        reference operator*() const noexcept { return at_->first; }
+        pointer operator->() const noexcept { return &at_->first; }
+        const_iterator& operator++() noexcept {
+            ++at_;
+            return *this;
+        }
+        const_iterator operator++(int) noexcept { return const_iterator{at_++}; }
+        friend bool operator==(const const_iterator&, const const_iterator&) = default;
+
+    private:
+        typename Map::const_iterator at_{};
+    };
+    using iterator = const_iterator;
+
+    SortedSet() = default;
+    SortedSet(std::initializer_list<Key> keys) : SortedSet(keys.begin(), keys.end()) {}
+    template <class Iterator> SortedSet(Iterator first, Iterator last) { insert(first, last); }
+
+    const_iterator begin() const { return const_iterator{map_.begin()}; }
+    const_iterator end() const { return const_iterator{map_.end()}; }
+    bool empty() const noexcept { return map_.empty(); }
+    std::size_t size() const noexcept { return map_.size(); }
+    bool contains(const Key& key) const { return map_.contains(key); }
+    /// @return whether it was not there.
+    bool insert(const Key& key) { return map_.try_emplace(key).second; }
+    template <class Iterator> void insert(Iterator first, Iterator last) {
+        for (; first != last; ++first)
+            insert(*first);
+    }
+    void clear() { map_.clear(); }
+    std::size_t erase(const Key& key) { return map_.erase(key); }
+    /// What a ledger of such keys is compared with.
+    const Map& map() const noexcept { return map_; }
+    friend bool operator==(const SortedSet&, const SortedSet&) = default;
+
+private:
+    Map map_;
+};
+
+} // namespace ipvsproxy
