@@ -27,6 +27,7 @@ Topology topology(const std::vector<Candidate>& all, const NodeFacts& node) {
         any_ready = true;
         node_hints = node_hints && !endpoint->node_hints.empty();
         zone_hints = zone_hints && !endpoint->zone_hints.empty();
+        if (!node_hints && !zone_hints) return Topology::none;
         for_node = for_node || contains(endpoint->node_hints, node.name);
         for_zone = for_zone || contains(endpoint->zone_hints, node.zone);
     }
@@ -57,6 +58,26 @@ std::vector<AddressPort> select(const std::vector<Candidate>& all, const Test& t
     for (const auto& [at, endpoint] : all)
         if (test(*endpoint)) chosen.push_back(at);
     return chosen;
+}
+
+/// Sorts what mostly is in order: a slice, then the next, and here and there an endpoint that is
+/// newer than its place. Ordered runs are found and merged, so that the work is in their number.
+void sort_runs(std::vector<Candidate>& all) {
+    const auto precedes = [](const Candidate& one, const Candidate& other) {
+        return one.at < other.at;
+    };
+    std::vector<std::vector<Candidate>::iterator> bounds{all.begin()};
+    while (bounds.back() != all.end())
+        bounds.push_back(std::is_sorted_until(bounds.back(), all.end(), precedes));
+    while (bounds.size() > 2) {
+        std::size_t kept = 1;
+        for (std::size_t i = 2; i < bounds.size(); i += 2) {
+            std::inplace_merge(bounds[i - 2], bounds[i - 1], bounds[i], precedes);
+            bounds[kept++] = bounds[i];
+        }
+        if (bounds.size() % 2 == 0) bounds[kept++] = bounds.back();
+        bounds.resize(kept);
+    }
 }
 
 std::vector<AddressPort> cluster_endpoints(const std::vector<Candidate>& all,
@@ -102,14 +123,14 @@ std::vector<Candidate> merge_endpoints(const model::Store::Slices& slices, Famil
         return !(one.at < next.at);
     };
     if (std::ranges::adjacent_find(all, out_of_order) == all.end()) return all;
-    std::ranges::stable_sort(all, {}, &Candidate::at);
-    std::vector<Candidate> merged;
-    merged.reserve(all.size());
-    for (const auto& candidate : all) {
-        if (merged.empty() || merged.back().at != candidate.at) merged.push_back(candidate);
-        else if (!candidate.endpoint->terminating) merged.back() = candidate;
+    sort_runs(all);
+    auto last = all.begin();
+    for (auto at = std::next(last); at != all.end(); ++at) {
+        if (last->at != at->at) *++last = *at;
+        else if (!at->endpoint->terminating) *last = *at;
     }
-    return merged;
+    all.erase(std::next(last), all.end());
+    return all;
 }
 
 EndpointGroups group_endpoints(const std::vector<Candidate>& all, const TrafficScope& scope,

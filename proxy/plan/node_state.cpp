@@ -14,15 +14,14 @@ void compare(const List& before, const List& after, const Gone& gone, const Come
              const Both& both, const Project& project = {}) {
     auto old = before.begin();
     auto now = after.begin();
-    while (old != before.end() || now != after.end()) {
-        const bool only_old =
-            now == after.end() ||
-            (old != before.end() && std::invoke(project, *old) < std::invoke(project, *now));
-        if (only_old) gone(*old++);
-        else if (old == before.end() || std::invoke(project, *now) < std::invoke(project, *old))
-            come(*now++);
+    while (old != before.end() && now != after.end()) {
+        const auto order = std::invoke(project, *old) <=> std::invoke(project, *now);
+        if (order < 0) gone(*old++);
+        else if (order > 0) come(*now++);
         else both(*old++, *now++);
     }
+    std::for_each(old, before.end(), gone);
+    std::for_each(now, after.end(), come);
 }
 
 constexpr auto nothing = [](const auto&, const auto&) {};
@@ -53,7 +52,7 @@ std::size_t NodeChanges::size() const noexcept {
 }
 
 void NodeState::replace(const model::ObjectName& service, Contribution contribution) {
-    const auto at = contributions_.try_emplace(service).first;
+    const auto at = contributions_.try_emplace(contributions_.end(), service); // mostly in order
     const Contribution before = std::exchange(at->second, std::move(contribution));
     const Contribution& after = at->second;
     compare(

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "netlink/sorted_set.h"
 #include "proxy/model/objects.h"
 #include "proxy/plan/changes.h"
 #include "proxy/plan/contribution.h"

@@ -23,6 +23,10 @@ std::optional<ipvs::DestinationKey> lowest(const std::optional<ipvs::ServiceKey>
 /// Virtual servers that are gone took their real servers with them. Those that are neighbours are
 /// seen to be empty in one, so that an empty node is one walk.
 void NodeState::lose_destinations() {
+    if (services_.counts_as_empty()) {
+        destinations_.observe(ipvs::Destinations{});
+        return;
+    }
     const auto& wanted = services_.wanted();
     const auto& differences = services_.differences();
     for (auto gone = differences.begin(); gone != differences.end();) {
@@ -104,11 +108,7 @@ std::size_t NodeState::observe_set(SetId id, const std::optional<ipset::SetSpec>
     auto& state = sets_.at(id.index());
     const std::size_t gone = state.spec && !spec ? 1 : 0;
     state.spec = spec;
-    SortedMap<ipset::Entry, Present> present;
-    if (spec)
-        for (const auto& entry : entries)
-            present.try_emplace(entry);
-    return gone + state.entries.observe(present);
+    return gone + state.entries.observe(spec ? entries.map() : ipset::Entries::Map{});
 }
 
 std::size_t NodeState::observe_rules(Family family, const iptables::Chains& seen) {

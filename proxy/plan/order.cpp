@@ -53,9 +53,11 @@ NodeChanges take_urgent(NodeChanges& all, const Urgent& urgent) {
                     [&](const ipvs::DestinationKey& key) { return key.service == service; });
     }
     for (auto& [name, set] : all.sets.sets) {
-        const auto is_urgent = [&, &name = name](const ipset::Entry& entry) {
-            return urgent.entries.contains({name, entry});
-        };
+        std::set<ipset::Entry> few;
+        for (const auto& [in, entry] : urgent.entries)
+            if (in == name) few.insert(entry);
+        if (few.empty()) continue;
+        const auto is_urgent = [&](const ipset::Entry& entry) { return few.contains(entry); };
         const auto some =
             std::stable_partition(set.add.begin(), set.add.end(), std::not_fn(is_urgent));
         if (some == set.add.end()) continue;

@@ -22,6 +22,29 @@ std::vector<Address> outer_addresses(const model::Service& service) {
     return all;
 }
 
+/// Looks keys up that come in rising order: after one, the next is mostly the next in the map too.
+template <class Map> class Search {
+public:
+    explicit Search(const Map& map) : map_{map}, at_{map.end()} {}
+    const typename Map::mapped_type* find(const typename Map::key_type& key) {
+        if (at_ != map_.end() && at_->first < key) ++at_;
+        if (at_ == map_.end() || at_->first != key) at_ = map_.lower_bound(key);
+        return at_ != map_.end() && at_->first == key ? &at_->second : nullptr;
+    }
+
+private:
+    const Map& map_;
+    typename Map::const_iterator at_;
+};
+
+/// Whether the map has the key, of keys that are asked for in rising order.
+/// @param next where the last search ended
+template <class Map> bool is_next(const Map& map, typename Map::const_iterator& next,
+                                  const typename Map::key_type& key) {
+    next = map.lower_bound(next, key);
+    return next != map.end() && next->first == key;
+}
+
 } // namespace
 
 std::string RefusedObject::text() const {
@@ -32,7 +55,7 @@ Cluster::Cluster(model::Store& store, plan::Settings settings, plan::NodeFacts f
     : facts_{std::move(facts)}, store_{store}, state_{std::move(settings)},
       drains_{state_.settings().drain_limit} {
     for (const auto& [service, object] : store_.services()) // that were seen by another before
-        to_derive_.insert(service);
+        to_derive_.insert(to_derive_.end(), service);
 }
 
 void Cluster::set_node(model::Symbol name, model::Symbol zone, const PerFamily<Address>& ip) {
@@ -61,23 +84,30 @@ bool Cluster::set_interfaces(std::span<const InterfaceAddress> elsewhere) {
 }
 
 void Cluster::derive() {
-    to_derive_.merge(store_.take_dirty());
+    std::vector<model::ObjectName> names;
+    std::ranges::set_union(std::exchange(to_derive_, {}), store_.take_dirty(),
+                           std::back_inserter(names));
     derived_ = store_.changed();
     auto triggers = store_.take_triggers();
     triggers_.insert(triggers_.end(), triggers.begin(), triggers.end());
-    for (const auto& name : std::exchange(to_derive_, {}))
-        derive(name);
+    Search services{store_.services()};
+    Search slices{store_.all_slices()};
+    static const model::Store::Slices none;
+    for (const auto& name : names) {
+        const auto* of_service = slices.find(name);
+        derive(name, services.find(name), of_service == nullptr ? none : *of_service);
+    }
 }
 
-void Cluster::derive(const model::ObjectName& name) {
-    const auto* service = store_.service(name);
+void Cluster::derive(const model::ObjectName& name, const model::Service* service,
+                     const model::Store::Slices& slices) {
     index(name, service);
     if (service == nullptr) {
         health_checks_.erase(name);
         state_.replace(name, {});
         return;
     }
-    auto wish = plan::contribution(*service, store_.slices(name), facts_, state_.settings());
+    auto wish = plan::contribution(*service, slices, facts_, state_.settings());
     if (!wish.udp_flows.empty()) flows_due_.insert(name);
     if (wish.health_check) health_checks_.insert_or_assign(name, *wish.health_check);
     else health_checks_.erase(name);
@@ -140,11 +170,13 @@ void Cluster::complete_servers(plan::NodeChanges& changes, plan::Moment now) {
     auto& servers = changes.ipvs.destinations.add;
     // Real servers of one virtual server follow each other, so it is asked about once.
     std::optional<ipvs::ServiceKey> service;
+    auto next = coming.begin();
     bool waits = false;
     erase_if(servers, [&](const auto& entry) {
         if (service != entry.first.service) {
             service = entry.first.service;
-            waits = !state_.services().believed_present(*service) && !coming.contains(*service);
+            waits =
+                !is_next(coming, next, *service) && !state_.services().believed_present(*service);
         }
         return waits;
     });
@@ -161,15 +193,16 @@ void Cluster::open_doors(Round& round) {
     const auto& wanted = services.wanted();
     const auto& coming = round.changes.ipvs.services.add;
     auto first = wanted.begin(); // addresses come in the order of the virtual servers
+    auto next = coming.begin();
     erase_if(round.changes.addresses.add, [&](const auto& entry) {
         const auto& address = entry.first.address;
         first = wanted.lower_bound(first, {address, {}, {}});
         bool is_there = false, comes = false;
         for (auto at = first; at != wanted.end() && at->first.address == address; ++at) {
             is_there = is_there || services.believed_present(at->first);
-            comes = comes || coming.contains(at->first);
+            comes = comes || is_next(coming, next, at->first);
         }
-        if (is_there) round.served.insert(round.served.end(), address);
+        if (is_there) round.served.insert(address);
         return !is_there && !comes;
     });
 }
@@ -182,15 +215,11 @@ std::optional<plan::Moment> Cluster::next_due(plan::Moment now) const {
 }
 
 bool Cluster::holds_anything(plan::Moment now) {
-    const auto refused = [](const auto& ledger) {
-        return std::ranges::any_of(ledger.differences(),
-                                   [](const auto& entry) { return entry.second.refusals > 0; });
-    };
-    if (patience_.holds_anything(now) || refused(state_.addresses()) ||
-        refused(state_.services()) || refused(state_.destinations()))
+    if (patience_.holds_anything(now) || state_.addresses().any_refused() ||
+        state_.services().any_refused() || state_.destinations().any_refused())
         return true;
     for (std::size_t i = 0; i < plan::set_count; ++i)
-        if (refused(state_.set(plan::SetId::at(i)))) return true;
+        if (state_.set(plan::SetId::at(i)).any_refused()) return true;
     return false;
 }
 

@@ -96,7 +96,8 @@ public:
     bool in_order(Family family, plan::Moment now) const;
 
 private:
-    void derive(const model::ObjectName& name);
+    void derive(const model::ObjectName& name, const model::Service* service,
+                const model::Store::Slices& slices);
     void index(const model::ObjectName& name, const model::Service* service);
     void hold_device(Round& round);
     void complete_servers(plan::NodeChanges& changes, plan::Moment now);

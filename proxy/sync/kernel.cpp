@@ -15,7 +15,7 @@ template <class T> void append(std::vector<T>& to, std::vector<T> from) {
 class Writer {
 public:
     /// @param open addresses with a virtual server behind them already
-    Writer(Kernel& kernel, Outcome& outcome, std::set<Address> open)
+    Writer(Kernel& kernel, Outcome& outcome, SortedSet<Address> open)
         : kernel_{kernel}, outcome_{outcome}, open_{std::move(open)} {}
 
     void write(plan::Step& step) {
@@ -85,7 +85,7 @@ private:
         for (const auto& refusal : outcome.services)
             refused.insert(refusal.key);
         for (const auto& [key, spec] : changes.services.add)
-            if (!refused.contains(key)) open_.insert(open_.end(), key.address);
+            if (!refused.contains(key)) open_.insert(key.address);
     }
 
     /// Remembers addresses that did not become local, or may not have: what makes them local so
@@ -110,7 +110,8 @@ private:
 
     Kernel& kernel_;
     Outcome& outcome_;
-    std::set<Address> open_, not_opened_;
+    SortedSet<Address> open_;
+    std::set<Address> not_opened_;
 };
 
 std::map<std::string, std::optional<ipset::Set>> read_sets(ipset::Table& table, Family family) {

@@ -11,6 +11,7 @@
 #include "ipvs/table.h"
 #include "netlink/conntrack.h"
 #include "netlink/device.h"
+#include "netlink/sorted_set.h"
 #include "proxy/iptables/table.h"
 #include "proxy/plan/drain.h"
 #include "proxy/plan/node_state.h"
@@ -32,7 +33,7 @@ struct Round {
     plan::NodeChanges changes;
     plan::Urgent urgent;
     /// Addresses to be bound that have a virtual server behind them already.
-    std::set<Address> served{};
+    SortedSet<Address> served{};
     plan::Deadlines deadlines;
     std::vector<StaleFlows> flows;           ///< to be forgotten once the changes are made …
     std::set<model::ObjectName> flow_owners; ///< … which are those of these services

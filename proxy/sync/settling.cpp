@@ -138,7 +138,7 @@ private:
     }
 
     void settle_set(plan::SetId id, const std::string& name, const ipset::SetChanges& set) {
-        Changes<ipset::Entry, plan::Present> changes;
+        Changes<ipset::Entry, Present> changes;
         changes.remove.insert(set.remove.begin(), set.remove.end());
         for (const auto& entry : set.add)
             changes.add.try_emplace(entry);

@@ -1,5 +1,7 @@
 // Which endpoints receive traffic: policies, conditions, hints, slices.
 #include <catch2/catch.hpp>
+#include <map>
+#include <random>
 
 #include "proxy/plan/endpoints.h"
 #include "tests/proxy/plan/scenario.h"
@@ -50,6 +52,40 @@ std::pair<bool, bool> without_local(const char* line, bool internal_local, bool 
 }
 
 } // namespace
+
+TEST_CASE("endpoints of several slices are merged in order, each once, the later one counting",
+          "[plan]") {
+    std::mt19937 random{11};
+    for (int round = 0; round < 200; ++round) {
+        model::Store::Slices slices;
+        std::map<AddressPort, const model::Endpoint*> expected;
+        const auto order = random() % 4; // of how many an endpoint is out of its place
+        for (char name = 'a'; name < 'a' + static_cast<char>(random() % 6); ++name) {
+            auto& slice = slices[std::string_view{&name, 1}];
+            slice.ports = {{model::Symbol{"http"}, Protocol::tcp, Port{8080}}};
+            for (unsigned i = 0; i < random() % 40; ++i) {
+                model::Endpoint endpoint;
+                const auto last = random() % 4 < order ? random() % 200 : i * 3;
+                endpoint.address = ip("10.244.0." + std::to_string(last));
+                endpoint.terminating = random() % 3 == 0;
+                slice.endpoints.push_back(endpoint);
+            }
+        }
+        for (const auto& [name, slice] : slices)
+            for (const auto& endpoint : slice.endpoints) {
+                const auto [at, added] =
+                    expected.try_emplace({endpoint.address, Port{8080}}, &endpoint);
+                if (!added && !endpoint.terminating) at->second = &endpoint;
+            }
+        const auto merged =
+            merge_endpoints(slices, Family::v4, model::Symbol{"http"}, Protocol::tcp);
+        REQUIRE(merged.size() == expected.size());
+        CHECK(std::equal(merged.begin(), merged.end(), expected.begin(),
+                         [](const Candidate& one, const auto& other) {
+                             return one.at == other.first && one.endpoint == other.second;
+                         }));
+    }
+}
 
 TEST_CASE("P-070 X-018 a service without endpoints keeps its virtual server, one that is gone none",
           "[plan]") {

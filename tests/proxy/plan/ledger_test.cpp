@@ -54,7 +54,7 @@ public:
 
     void make() {
         const int key = number(12), spec = number(3);
-        switch (number(8)) {
+        switch (number(9)) {
         case 0:
         case 1:
             return want(key, spec);
@@ -68,6 +68,8 @@ public:
             return see_range(key, key + number(6));
         case 6:
             return hold(key, start + std::chrono::seconds{number(20)});
+        case 7:
+            return see_range(std::nullopt, std::nullopt);
         default:
             return apply(start + std::chrono::seconds{number(20)});
         }
@@ -109,22 +111,24 @@ private:
         else model.kernel.erase(key);
         model.settle(key);
     }
-    void see_range(int first, int last) {
+    void see_range(std::optional<int> first, std::optional<int> last) {
         Map seen;
-        for (int i = 0; i < 4; ++i)
+        for (int i = number(5); i > 0; --i)
             seen[number(12)] = number(3);
+        const auto covers = [=](int key) {
+            return key >= first.value_or(key) && key < last.value_or(key + 1);
+        };
         const auto believed = model.kernel;
         auto whole = model.kernel;
-        erase_if(whole,
-                 [=](const auto& entry) { return entry.first >= first && entry.first < last; });
+        erase_if(whole, [=](const auto& entry) { return covers(entry.first); });
         for (const auto& [key, spec] : seen)
-            if (key >= first && key < last) whole[key] = spec;
+            if (covers(key)) whole[key] = spec;
         model.kernel = whole;
         const auto news = table.observe(seen, first, last);
         // News is what has become a difference, or another one.
         std::size_t expected = 0;
         const auto specs = model.specs();
-        for (int key = first; key < last; ++key) {
+        for (int key = first.value_or(0); key < last.value_or(12); ++key) {
             const auto at = [key](const Map& map) {
                 const auto found = map.find(key);
                 return found == map.end() ? std::optional<int>{} : found->second;
@@ -170,6 +174,40 @@ TEST_CASE("a ledger's changes are the difference of the observed and the wanted 
         moves.table.applied(rest);
         CHECK(moves.table.changes().empty());
         CHECK(moves.table.differences().empty());
+    }
+}
+
+TEST_CASE("a table of which nothing was seen counts as empty, without a list of what it lacks",
+          "[plan]") {
+    Table table;
+    for (const int key : {1, 2, 3})
+        table.want(key, 7);
+    table.drop(2);
+    CHECK(table.counts_as_empty());
+    CHECK(table.differences().empty());
+    CHECK_FALSE(table.believed_present(1));
+    CHECK(table.observe(Map{}) == 0);
+    CHECK(table.counts_as_empty());
+    CHECK(table.changes().add == Map{{1, 7}, {3, 7}});
+
+    SECTION("of its first round, what was not taken is still to be done") {
+        table.applied({.add = {{3, 7}}});
+        CHECK(table.believed_present(3));
+        CHECK(table.changes() == Changes<int, int>{.add = {{1, 7}}});
+    }
+    SECTION("seen as it should be, nothing is to be done, and nothing is news") {
+        CHECK(table.observe(Map{{1, 7}, {3, 7}}) == 0);
+        CHECK(table.changes().empty());
+    }
+    SECTION("seen otherwise, all that is there and should not be is news") {
+        CHECK(table.observe(Map{{1, 8}, {4, 7}}) == 2);
+        CHECK(table.changes() ==
+              Changes<int, int>{.add = {{3, 7}}, .update = {{1, 7}}, .remove = {4}});
+    }
+    SECTION("of a part that was seen, the rest is still to be done") {
+        CHECK(table.observe(Map{{1, 7}}, {}, 3) == 0);
+        CHECK_FALSE(table.counts_as_empty());
+        CHECK(table.changes() == Changes<int, int>{.add = {{3, 7}}});
     }
 }
 
