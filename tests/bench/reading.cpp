@@ -1,0 +1,113 @@
+// Reading alone, without a kernel: a list of the API server, or a manifest, to a store. For a clock
+// on a real machine (`taskset -c 1 …/reading list 20000x6 20`), and for callgrind. See README.md.
+#include <malloc.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstdio>
+#include <exception>
+#include <filesystem>
+#include <fstream>
+#include <stdexcept>
+#include <string>
+
+#include "proxy/api/decode.h"
+#include "proxy/files/source.h"
+#include "tests/bench/child.h"
+#include "tests/bench/workload.h"
+
+using namespace ipvsproxy;
+
+namespace {
+
+double user_ms() {
+    rusage usage{};
+    ::getrusage(RUSAGE_SELF, &usage);
+    return static_cast<double>(usage.ru_utime.tv_sec) * 1e3 +
+           static_cast<double>(usage.ru_utime.tv_usec) / 1e3;
+}
+
+// Functions of their own: callgrind's inclusive costs are theirs.
+
+[[gnu::noinline]] void read_list(const std::string& file, model::Store& store) {
+    std::ifstream in{file, std::ios::binary};
+    api::JsonDecoder decoder{[&](api::Decoded&& decoded) {
+        store.put(std::get<model::EndpointSlice>(std::move(*decoded.object)));
+    }};
+    std::string piece(64U << 10U, '\0');
+    while (in.read(piece.data(), static_cast<std::streamsize>(piece.size())) || in.gcount() > 0)
+        if (decoder.feed(std::string_view{piece}.substr(0, static_cast<std::size_t>(in.gcount()))))
+            throw std::runtime_error{"the list is refused"};
+    if (decoder.finish()) throw std::runtime_error{"the list is cut"};
+}
+
+[[gnu::noinline]] void read_manifest(const std::string& file, model::Store& store) {
+    files::Source source{{{file}, false}, store, [](const files::Message& message) {
+                             throw std::runtime_error{message.text};
+                         }};
+    source.read_all();
+}
+
+using Read = void (*)(const std::string&, model::Store&);
+
+double mib(std::uint64_t kib) {
+    return static_cast<double>(kib) / 1024;
+}
+
+/// What reading once adds to the process, at its highest and afterwards.
+void report_memory(Read read, const std::string& file) {
+    const auto before = bench::memory_of(bench::self).now_kib;
+    model::Store store;
+    read(file, store);
+    const auto peak = bench::memory_of(bench::self).peak_kib - before;
+    ::malloc_trim(0);
+    const auto rest = bench::memory_of(bench::self).now_kib - before;
+    std::printf("memory: %.1f MB at the peak, %.1f MB of it kept (%.2f)\n", mib(peak), mib(rest),
+                static_cast<double>(peak) / static_cast<double>(rest));
+}
+
+void report_time(Read read, const std::string& file, std::size_t times) {
+    const auto bytes = static_cast<double>(std::filesystem::file_size(file));
+    double best = 1e9;
+    for (std::size_t i = 0; i < times; ++i) {
+        model::Store store;
+        const auto begin = user_ms();
+        read(file, store);
+        best = std::min(best, user_ms() - begin);
+    }
+    std::printf("time: %.1f MB in %.1f ms of user CPU, the best of %zu: %.0f MB/s\n", bytes / 1e6,
+                best, times, bytes / 1e3 / best);
+}
+
+void run(const std::string& what, const bench::Shape& shape, std::size_t times) {
+    const bool list = what == "list";
+    if (!list && what != "manifest") throw std::invalid_argument{"neither list nor manifest"};
+    const auto file = std::filesystem::temp_directory_path() /
+                      ("reading-" + std::to_string(::getpid()) + ".json");
+    bench::in_child([&] { // its memory is not ours
+        std::ofstream out{file, std::ios::binary};
+        const auto sink = [&](std::string_view text) { out << text; };
+        list ? bench::write_slice_list(shape, sink) : bench::write_manifest(shape, sink);
+    });
+    const Read read = list ? read_list : read_manifest;
+    bench::in_child([&] { report_memory(read, file); });
+    report_time(read, file, times);
+    std::filesystem::remove(file);
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    try {
+        const std::string times = argc > 3 ? argv[3] : "1";
+        std::size_t count = 1;
+        std::from_chars(times.data(), times.data() + times.size(), count);
+        run(argc > 1 ? argv[1] : "list", bench::Shape::parse(argc > 2 ? argv[2] : "1000x5"), count);
+        return 0;
+    } catch (const std::exception& error) {
+        std::fprintf(stderr, "reading: %s\n", error.what());
+        return 1;
+    }
+}
