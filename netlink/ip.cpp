@@ -57,11 +57,13 @@ std::optional<Address> Address::from_bytes(std::span<const std::uint8_t> bytes) 
 }
 
 std::optional<Address> Address::parse(std::string_view text) {
-    if (text.find(':') == std::string_view::npos) {
-        const auto bytes = parse_ipv4(text);
-        return bytes ? from_bytes(*bytes) : std::nullopt;
+    if (const auto bytes = parse_ipv4(text)) {
+        Address address;
+        std::ranges::copy(*bytes, address.bytes_.begin());
+        return address;
     }
-    if (text.size() >= INET6_ADDRSTRLEN) return std::nullopt;
+    if (text.size() >= INET6_ADDRSTRLEN || text.find(':') == std::string_view::npos)
+        return std::nullopt;
     std::array<std::uint8_t, 16> bytes{};
     if (inet_pton(AF_INET6, std::string{text}.c_str(), bytes.data()) != 1) return std::nullopt;
     return from_bytes(bytes);

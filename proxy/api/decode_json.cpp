@@ -2,7 +2,8 @@
 #include <boost/json/basic_parser_impl.hpp>
 #include <cstring>
 
-#include "proxy/api/decode_walk.h"
+#include "proxy/api/decode_sieve.h"
+#include "proxy/api/decode_walk_steps.h"
 
 namespace ipvsproxy::api {
 namespace {
@@ -34,6 +35,7 @@ public:
     /// A token that stands in the chunk, or in a buffer of the parser's: then its place is not
     /// known.
     void see(string_view token) {
+        if (!counts_) return;
         const std::less_equal<> before; // for pointers into different buffers too
         if (before(chunk_.data(), token.data()) &&
             before(token.data(), chunk_.data() + chunk_.size()))
@@ -165,7 +167,8 @@ json::parse_options options() {
 
 struct JsonDecoder::Parts {
     Parts(Receiver receiver, Origin origin)
-        : position{origin == Origin::manifest}, walk{std::move(receiver), origin, position} {
+        : of_server{origin == Origin::server}, position{!of_server}, walk{std::move(receiver),
+                                                                          origin, position} {
         parser.handler().walk = &walk;
         parser.handler().position = &position;
     }
@@ -173,6 +176,8 @@ struct JsonDecoder::Parts {
         return {walk.path(), "not JSON: " + error.message(), position.line()};
     }
 
+    bool of_server;
+    Sieve sieve{}; ///< for the server's; a manifest's lines are counted, all of them
     JsonPosition position;
     Walk walk;
     json::basic_parser<JsonHandler> parser{options()};
@@ -187,8 +192,9 @@ JsonDecoder& JsonDecoder::operator=(JsonDecoder&&) noexcept = default;
 JsonDecoder::~JsonDecoder() = default;
 
 std::optional<Problem> JsonDecoder::feed(std::string_view bytes) {
-    auto& [position, walk, parser, within, problem] = *parts_;
+    auto& [of_server, sieve, position, walk, parser, within, problem] = *parts_;
     if (problem) return problem;
+    if (of_server) bytes = sieve.pass(bytes);
     position.begin(bytes);
     while (!bytes.empty()) {
         if (!within) {
@@ -213,7 +219,7 @@ std::optional<Problem> JsonDecoder::feed(std::string_view bytes) {
 }
 
 std::optional<Problem> JsonDecoder::finish() {
-    auto& [position, walk, parser, within, problem] = *parts_;
+    auto& [of_server, sieve, position, walk, parser, within, problem] = *parts_;
     if (problem || !within) return problem;
     error_code error;
     parser.write_some(false, "", 0, error);

@@ -1,7 +1,6 @@
-#include "proxy/api/decode_walk.h"
+#include "proxy/api/decode_walk_steps.h"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 namespace ipvsproxy::api {
@@ -33,10 +32,6 @@ const char* name_of(Shape shape) {
     return ""; // not reached: the switch names every shape
 }
 
-bool is_list(Shape shape) {
-    return shape == Shape::texts || shape == Shape::objects || shape == Shape::items;
-}
-
 std::optional<Event> event_of(std::string_view type) {
     using Known = std::pair<std::string_view, Event>;
     constexpr std::array known{Known{"ADDED", Event::added}, Known{"MODIFIED", Event::modified},
@@ -52,160 +47,59 @@ std::optional<Event> event_of(std::string_view type) {
 Walk::Walk(Receiver receiver, Origin origin, const Position& position)
     : receiver_{std::move(receiver)}, origin_{origin}, position_{position} {}
 
-void Walk::begin_object() {
-    if (skip_ > 0) {
-        ++skip_;
-        return;
-    }
-    if (levels_.empty()) {
-        begin_draft(false);
-        return enter({.fields = &root_fields});
-    }
-    const Field* field = expected();
-    const bool element = levels_.back().list != nullptr;
-    if (field == nullptr) {
-        skip_ = 1;
-    } else if (field->shape == Shape::event_object || (element && field->shape == Shape::items)) {
+void Walk::begin_root() {
+    begin_draft(false);
+    enter({.fields = &root_fields});
+}
+
+/// An object that is an API object of its own; or one where another type is expected.
+void Walk::begin_item(const Field& field, bool element) {
+    if (field.shape == Shape::event_object || (element && field.shape == Shape::items)) {
         begin_draft(true);
-        enter({.fields = &object_fields});
-    } else if (field->shape == Shape::object || (element && field->shape == Shape::objects)) {
-        if (element) field->next(in_item_ ? item_ : root_);
-        enter({.fields = field->inside});
-    } else {
-        wrong_type(*field);
-        skip_ = 1;
+        return enter({.fields = &object_fields});
     }
+    wrong_type(field);
+    skip_ = 1;
 }
 
-void Walk::end_object() {
-    if (skip_ > 0) {
-        --skip_;
-        return;
+/// A list of API objects; or one that nobody expects.
+void Walk::begin_other_list(const Field* field, bool element) {
+    if (field != nullptr && field->shape == Shape::items && !element) {
+        any_items_ = true;
+        return enter({.list = field});
     }
-    levels_.pop_back();
-    if (levels_.empty()) end_root();
-    else if (in_item_ && levels_.size() == base_) end_draft();
+    skip_ = 1;
+    if (field != nullptr) return wrong_type(*field);
+    begin_draft(false);
+    refuse("must be an object");
 }
 
-void Walk::begin_list() {
-    if (skip_ > 0) {
-        ++skip_;
-        return;
-    }
-    skip_ = 1; // unless it is a list we read
-    if (levels_.empty()) {
-        begin_draft(false);
-        return refuse("must be an object");
-    }
-    const bool element = levels_.back().list != nullptr;
-    const Field* field = expected();
-    if (field == nullptr) return;
-    if (element || !is_list(field->shape)) return wrong_type(*field);
-    skip_ = 0;
-    if (field->shape == Shape::items) any_items_ = true;
-    if (field->begin != nullptr) field->begin(in_item_ ? item_ : root_);
-    enter({.list = field});
-}
-
-void Walk::end_list() {
-    if (skip_ == 0) levels_.pop_back();
-    else if (--skip_ == 0 && levels_.empty()) end_root();
-}
-
-void Walk::key(std::string_view key) {
-    if (skip_ > 0) return;
-    if (origin_ == Origin::manifest && levels_.size() == base_ + 1) {
-        auto& draft = in_item_ ? item_ : root_;
-        if (draft.line == 0) draft.line = position_.line();
-    }
-    auto& level = levels_.back();
-    const auto* found = level.current = level.fields->find(key);
-    if (found == nullptr) return;
-    const auto bit = std::uint64_t{1} << level.fields->number(*found);
-    if ((level.seen & bit) != 0) note(found->kinds, false, "given twice, the last one counts");
-    level.seen |= bit;
-    if (found->kinds == of_all) return; // metadata and the like: always emptied
-    auto& draft = in_item_ ? item_ : root_;
-    draft.touched = static_cast<Kinds>(draft.touched | found->kinds);
-}
-
-void Walk::text(std::string_view value) {
-    if (skip_ > 0) return;
-    if (levels_.empty()) return scalar(Shape::text);
-    const bool element = levels_.back().list != nullptr;
-    const Field* field = expected();
-    if (field == nullptr) return;
-    if (field->shape != (element ? Shape::texts : Shape::text)) return wrong_type(*field);
-    judge(*field, field->text(in_item_ ? item_ : root_, value), value);
-}
-
-void Walk::integer(std::int64_t value) {
-    if (skip_ > 0) return;
-    if (levels_.empty()) return scalar(Shape::integer);
-    const Field* field = expected();
-    if (field == nullptr) return;
-    if (field->shape != Shape::integer) return wrong_type(*field);
-    judge(*field, field->integer(in_item_ ? item_ : root_, value), {});
-}
-
-void Walk::number() {
-    scalar(Shape::integer);
-}
-
-void Walk::boolean(bool value) {
-    if (skip_ > 0) return;
-    if (levels_.empty()) return scalar(Shape::boolean);
-    const Field* field = expected();
-    if (field == nullptr) return;
-    if (field->shape != Shape::boolean) return wrong_type(*field);
-    field->boolean(in_item_ ? item_ : root_, value);
-}
-
-/// As in Kubernetes an explicit null is a field left out; an empty document is none at all.
-void Walk::null() {
-    if (skip_ == 0 && !levels_.empty()) expected();
-}
-
-/// A value that no field takes.
-void Walk::scalar(Shape) {
-    if (skip_ > 0) return;
-    if (levels_.empty()) {
-        begin_draft(false);
-        refuse("must be an object");
-        return end_root();
-    }
-    if (const Field* field = expected(); field != nullptr) wrong_type(*field);
+void Walk::refuse_root() {
+    begin_draft(false);
+    refuse("must be an object");
+    end_root();
 }
 
 void Walk::refuse(const char* reason) {
-    if (skip_ == 0 || levels_.empty()) note(of_all, true, reason);
+    if (skip_ == 0 || outermost()) note(of_all, true, reason);
 }
 
-bool Walk::wants_value() const noexcept {
-    if (skip_ > 0 || levels_.empty()) return false;
-    const auto& level = levels_.back();
-    return level.list != nullptr || level.current != nullptr;
-}
-
-/// The field that the value which begins now is of; nothing when it is not read.
-const Field* Walk::expected() {
-    auto& level = levels_.back();
-    if (level.list == nullptr) return level.current;
-    ++level.index;
-    if (level.list->shape == Shape::items || level.index <= max_elements) return level.list;
-    if (level.index == max_elements + 1)
-        note(level.list->kinds, true, "more than " + std::to_string(max_elements) + " elements");
+const Field* Walk::too_many(const Level& list) {
+    if (list.index == max_elements + 1)
+        note(list.list->kinds, true, "more than " + std::to_string(max_elements) + " elements");
     return nullptr;
 }
 
-void Walk::enter(Level level) {
-    levels_.push_back(level);
+void Walk::given_twice(const Field& field) {
+    note(field.kinds, false, "given twice, the last one counts");
 }
 
 void Walk::begin_draft(bool item) {
     in_item_ = item;
-    base_ = levels_.size();
-    (item ? item_ : root_).reset();
+    base_ = top_;
+    draft_ = item ? &item_ : &root_;
+    draft_->reset();
+    wants_line_ = origin_ == Origin::manifest;
     if (item) return;
     any_items_ = false;
     waiting_.clear();
@@ -213,9 +107,10 @@ void Walk::begin_draft(bool item) {
 }
 
 void Walk::end_draft() {
-    const bool of_event = levels_.back().list == nullptr;
-    in_item_ = false;
-    base_ = 0;
+    const bool of_event = top_->list == nullptr;
+    in_item_ = wants_line_ = false;
+    base_ = levels_.data();
+    draft_ = &root_;
     if (of_event) {
         event_object_ = std::move(item_);
     } else if (item_.kind.empty() && (root_.kind.empty() || root_.api_version.empty())) {
@@ -247,7 +142,7 @@ void Walk::end_root() {
 
 void Walk::wrong_type(const Field& field) {
     // What is wrong with an element is said of the element.
-    const bool element = levels_.back().list != nullptr;
+    const bool element = top_->list != nullptr;
     const char* name = !element                      ? name_of(field.shape)
                        : field.shape == Shape::texts ? name_of(Shape::text)
                                                      : name_of(Shape::object);
@@ -255,32 +150,30 @@ void Walk::wrong_type(const Field& field) {
 }
 
 void Walk::judge(const Field& field, const Verdict& verdict, std::string_view value) {
-    if (verdict.outcome == Verdict::taken) return;
     std::string reason = verdict.reason;
     if (!value.empty()) reason += ": " + quoted(value);
     note(field.kinds, verdict.outcome == Verdict::refused, std::move(reason));
 }
 
 void Walk::note(Kinds kinds, bool refuses, std::string reason) {
-    auto& draft = in_item_ ? item_ : root_;
-    if (draft.findings.size() >= max_findings && !refuses) {
-        ++draft.findings_left_out;
+    auto& findings = draft_->findings;
+    if (findings.size() >= max_findings && !refuses) {
+        ++draft_->findings_left_out;
         return;
     }
     // A refusal always finds room: it takes the place of the last warning.
-    if (draft.findings.size() >= max_findings) draft.findings.pop_back();
-    draft.findings.push_back({kinds, refuses, {path(), std::move(reason), position_.line()}});
+    if (findings.size() >= max_findings) findings.pop_back();
+    findings.push_back({kinds, refuses, {path(), std::move(reason), position_.line()}});
 }
 
 std::string Walk::path() const {
     std::string out;
-    for (auto level = base_; level < levels_.size(); ++level) {
-        if (levels_[level].list != nullptr) {
-            if (levels_[level].index > 0)
-                out += '[' + std::to_string(levels_[level].index - 1) + ']';
-        } else if (levels_[level].current != nullptr) {
+    for (const auto* level = base_; level++ != top_;) {
+        if (level->list != nullptr) {
+            if (level->index > 0) out += '[' + std::to_string(level->index - 1) + ']';
+        } else if (level->current != nullptr) {
             if (!out.empty()) out += '.';
-            out += levels_[level].current->key;
+            out += level->current->key;
         }
     }
     return out;

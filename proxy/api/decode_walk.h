@@ -1,6 +1,8 @@
 // Follows the fields of decode_fields.h through the events of a JSON or YAML parser.
 #pragma once
 
+#include <array>
+
 #include "proxy/api/decode_fields.h"
 
 namespace ipvsproxy::api {
@@ -14,9 +16,13 @@ public:
 };
 
 /// Takes one parser's events and hands out the objects they make. Unknown subtrees cost a counter.
+/// What is called for every token is inline, in decode_walk_steps.h: include that to call it.
 class Walk {
 public:
     Walk(Receiver receiver, Origin origin, const Position& position);
+    Walk(const Walk&) = delete; // points into itself
+    Walk& operator=(const Walk&) = delete;
+    ~Walk() = default;
 
     void begin_object();
     void end_object();
@@ -49,25 +55,36 @@ private:
     };
     static constexpr std::size_t max_elements = 20000; ///< of one list within an object
     static constexpr std::size_t max_findings = 32;    ///< kept of one object
+    static constexpr std::size_t max_levels = 16;      ///< the tables' fields nest half as deep
 
+    bool outermost() const noexcept { return top_ == levels_.data(); }
     const Field* expected();
-    void enter(Level level);
+    void enter(const Level& level);
+    void begin_root();
+    void begin_item(const Field& field, bool element);
+    void begin_other_list(const Field* field, bool element);
     void begin_draft(bool item);
     void end_draft();
     void end_root();
+    void unread();
+    void refuse_root();
     void wrong_type(const Field& field);
     void judge(const Field& field, const Verdict& verdict, std::string_view value);
     void note(Kinds kinds, bool refuses, std::string reason);
-    void scalar(Shape shape);
+    const Field* too_many(const Level& list);
+    void given_twice(const Field& field);
 
     Receiver receiver_;
     Origin origin_;
     const Position& position_;
-    std::vector<Level> levels_{};
-    std::size_t skip_{}; ///< containers that are open and not looked at
-    std::size_t base_{}; ///< the level of the object being read
+    std::array<Level, max_levels> levels_{}; ///< the first is what stands outside of all objects
+    Level* top_{levels_.data()};
+    Level* base_{levels_.data()}; ///< below the object being read
+    std::size_t skip_{};          ///< containers that are open and not looked at
     bool in_item_{}, any_items_{};
+    bool wants_line_{}; ///< the next key is the first of the object being read
     Draft root_{}, item_{};
+    Draft* draft_{&root_};         ///< the object being read: one of the two
     std::vector<Draft> waiting_{}; ///< items, until the list has said its kind
     std::optional<Draft> event_object_{};
     std::optional<ListEnd> list_end_{};

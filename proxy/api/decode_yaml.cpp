@@ -1,12 +1,12 @@
+#include <algorithm>
 #include <charconv>
-#include <regex>
 #include <sstream>
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/exceptions.h>
 #include <yaml-cpp/node/node.h> // parser.h only declares Node, which clang-tidy takes for model::Node
 #include <yaml-cpp/parser.h>
 
-#include "proxy/api/decode_walk.h"
+#include "proxy/api/decode_walk_steps.h"
 
 namespace ipvsproxy::api {
 namespace {
@@ -18,6 +18,8 @@ struct Resolved {
     Scalar type;
     std::int64_t integer{};
 };
+
+constexpr std::string_view decimal = "0123456789";
 
 constexpr bool only(std::string_view text, std::string_view allowed) {
     return !text.empty() && text.find_first_not_of(allowed) == std::string_view::npos;
@@ -31,16 +33,33 @@ Resolved integer(std::string_view digits, int base) {
     return {Scalar::integer, value};
 }
 
-bool is_fraction(const std::string& text) {
-    static const std::regex fraction{
-        R"([-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN))"};
-    constexpr std::size_t longest = 64; // std::regex recurses with the length
-    return text.size() <= longest && std::regex_match(text, fraction);
+/// With a fraction or an exponent, or no finite one.
+bool is_number(std::string_view text) {
+    if (text == ".nan" || text == ".NaN" || text == ".NAN") return true;
+    const auto drop_sign = [&] {
+        if (text.starts_with('-') || text.starts_with('+')) text.remove_prefix(1);
+    };
+    const auto drop_digits = [&] {
+        const auto count = std::min(text.find_first_not_of(decimal), text.size());
+        text.remove_prefix(count);
+        return count;
+    };
+    drop_sign();
+    if (text == ".inf" || text == ".Inf" || text == ".INF") return true;
+    auto digits = drop_digits();
+    if (text.starts_with('.')) {
+        text.remove_prefix(1);
+        digits += drop_digits();
+    }
+    if (digits == 0 || text.empty()) return digits > 0;
+    if (text.front() != 'e' && text.front() != 'E') return false;
+    text.remove_prefix(1);
+    drop_sign();
+    return drop_digits() > 0 && text.empty();
 }
 
 /// The core schema of YAML 1.2 (10.3.2): "yes" and "on" are strings, 010 is ten.
 Resolved resolve(const std::string& text) {
-    constexpr std::string_view decimal = "0123456789";
     if (text == "true" || text == "True" || text == "TRUE") return {Scalar::yes};
     if (text == "false" || text == "False" || text == "FALSE") return {Scalar::no};
     if (text.empty() || text == "~" || text == "null" || text == "Null" || text == "NULL")
@@ -52,7 +71,7 @@ Resolved resolve(const std::string& text) {
     if (all.starts_with("0o") && only(all.substr(2), "01234567")) return integer(all.substr(2), 8);
     if (all.starts_with("0x") && only(all.substr(2), "0123456789abcdefABCDEF"))
         return integer(all.substr(2), 16);
-    return {is_fraction(text) ? Scalar::number : Scalar::text};
+    return {is_number(text) ? Scalar::number : Scalar::text};
 }
 
 class YamlPosition final : public Position {

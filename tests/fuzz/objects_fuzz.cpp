@@ -1,4 +1,4 @@
-// Feeds the decoder of API objects any bytes: as JSON whole and cut in two, and as YAML.
+// Feeds the decoder of API objects any bytes: as JSON whole, cut in two and sieved, and as YAML.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "proxy/api/decode.h"
+#include "proxy/api/decode_sieve.h"
 #include "proxy/model/store.h"
 
 using namespace ipvsproxy;
@@ -39,9 +40,10 @@ void check(const Decoded& one) {
     }
 }
 
-std::vector<Decoded> read_json(std::string_view first, std::string_view second, bool& whole) {
+std::vector<Decoded> read_json(std::string_view first, std::string_view second, bool& whole,
+                               Origin origin = Origin::server) {
     std::vector<Decoded> objects;
-    JsonDecoder decoder{[&](Decoded&& one) { objects.push_back(std::move(one)); }};
+    JsonDecoder decoder{[&](Decoded&& one) { objects.push_back(std::move(one)); }, origin};
     whole = !decoder.feed(first) && !decoder.feed(second) && !decoder.finish();
     return objects;
 }
@@ -56,6 +58,28 @@ void check_json(std::string_view text, std::size_t cut) {
         check(at_once[i]);
         require(at_once[i].object == in_two[i].object && at_once[i].event == in_two[i].event);
         require(at_once[i].warnings == in_two[i].warnings && at_once[i].name == in_two[i].name);
+    }
+}
+
+/// A sieve does not ask where the text is cut; and takes nothing out of JSON that an object is made
+/// of. A manifest's decoder has none of its own.
+void check_sieve(std::string_view text, std::size_t cut) {
+    Sieve one;
+    const std::string sieved{one.pass(text)};
+    Sieve other;
+    std::string in_two{other.pass(text.substr(0, cut))};
+    in_two += other.pass(text.substr(cut));
+    require(sieved == in_two);
+    bool good = false;
+    bool still_good = false;
+    const auto all = read_json(text, {}, good, Origin::manifest);
+    const auto kept = read_json(sieved, {}, still_good, Origin::manifest);
+    if (!good) return; // what is broken may be broken where nobody looks
+    require(still_good && all.size() == kept.size());
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        require(all[i].name == kept[i].name && all[i].warnings.size() == kept[i].warnings.size());
+        require(all[i].object.has_error() == kept[i].object.has_error());
+        if (!all[i].object.has_error()) require(all[i].object == kept[i].object);
     }
 }
 
@@ -83,6 +107,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto text = all.substr(2);
     const auto cut = (static_cast<std::size_t>(data[0]) << 8U | data[1]) % (text.size() + 1);
     check_json(text, cut);
+    check_sieve(text, cut);
     std::vector<Decoded> objects;
     decode_yaml(text, [&](Decoded&& one) {
         check(one);

@@ -1,0 +1,136 @@
+// The walk's steps: what is called for every token, to be inlined into the parser that calls it.
+#pragma once
+
+#include <cassert>
+
+#include "proxy/api/decode_walk.h"
+
+namespace ipvsproxy::api {
+
+inline void Walk::enter(const Level& level) {
+    assert(top_ + 1 != levels_.data() + levels_.size());
+    *++top_ = level;
+}
+
+/// The field that the value which begins now is of; nothing when it is not read.
+inline const Field* Walk::expected() {
+    auto& level = *top_;
+    if (level.list == nullptr) return level.current;
+    if (++level.index > max_elements && level.list->shape != Shape::items) return too_many(level);
+    return level.list;
+}
+
+/// A scalar that no field takes.
+inline void Walk::unread() {
+    if (outermost()) refuse_root();
+}
+
+inline bool Walk::wants_value() const noexcept {
+    return skip_ == 0 && (top_->list != nullptr || top_->current != nullptr);
+}
+
+inline void Walk::begin_object() {
+    if (skip_ > 0) {
+        ++skip_;
+        return;
+    }
+    const bool element = top_->list != nullptr;
+    const Field* field = expected();
+    if (field == nullptr) {
+        if (outermost()) begin_root();
+        else skip_ = 1;
+    } else if (field->shape == Shape::object) {
+        enter({.fields = field->inside});
+    } else if (element && field->shape == Shape::objects) {
+        field->next(*draft_);
+        enter({.fields = field->inside});
+    } else {
+        begin_item(*field, element);
+    }
+}
+
+inline void Walk::end_object() {
+    if (skip_ > 0) {
+        --skip_;
+        return;
+    }
+    if (--top_ != base_) return;
+    if (in_item_) end_draft();
+    else end_root();
+}
+
+inline void Walk::begin_list() {
+    if (skip_ > 0) {
+        ++skip_;
+        return;
+    }
+    const bool element = top_->list != nullptr;
+    const Field* field = expected();
+    if (field == nullptr && !outermost()) {
+        skip_ = 1;
+    } else if (field == nullptr || element || field->begin == nullptr) {
+        begin_other_list(field, element);
+    } else {
+        field->begin(*draft_);
+        enter({.list = field});
+    }
+}
+
+inline void Walk::end_list() {
+    if (skip_ == 0) --top_;
+    else if (--skip_ == 0 && outermost()) end_root();
+}
+
+inline void Walk::key(std::string_view key) {
+    if (skip_ > 0) return;
+    if (wants_line_) draft_->line = position_.line();
+    wants_line_ = false;
+    auto& level = *top_;
+    const auto* found = level.current = level.fields->find(key);
+    if (found == nullptr) return;
+    const auto bit = std::uint64_t{1} << level.fields->number(*found);
+    if ((level.seen & bit) != 0) given_twice(*found);
+    level.seen |= bit;
+    if (found->kinds == of_all) return; // metadata and the like: always emptied
+    draft_->touched = static_cast<Kinds>(draft_->touched | found->kinds);
+}
+
+inline void Walk::text(std::string_view value) {
+    if (skip_ > 0) return;
+    const auto shape = top_->list == nullptr ? Shape::text : Shape::texts;
+    const Field* field = expected();
+    if (field == nullptr) return unread();
+    if (field->shape != shape) return wrong_type(*field);
+    const auto verdict = field->text(*draft_, value);
+    if (verdict.outcome != Verdict::taken) judge(*field, verdict, value);
+}
+
+inline void Walk::integer(std::int64_t value) {
+    if (skip_ > 0) return;
+    const Field* field = expected();
+    if (field == nullptr) return unread();
+    if (field->shape != Shape::integer) return wrong_type(*field);
+    const auto verdict = field->integer(*draft_, value);
+    if (verdict.outcome != Verdict::taken) judge(*field, verdict, {});
+}
+
+inline void Walk::boolean(bool value) {
+    if (skip_ > 0) return;
+    const Field* field = expected();
+    if (field == nullptr) return unread();
+    if (field->shape != Shape::boolean) return wrong_type(*field);
+    field->boolean(*draft_, value);
+}
+
+inline void Walk::number() {
+    if (skip_ > 0) return;
+    if (const Field* field = expected(); field != nullptr) wrong_type(*field);
+    else unread();
+}
+
+/// As in Kubernetes an explicit null is a field left out; an empty document is none at all.
+inline void Walk::null() {
+    if (skip_ == 0) expected();
+}
+
+} // namespace ipvsproxy::api
