@@ -8,6 +8,7 @@
 #include "proxy/cli/command.h"
 #include "proxy/cli/objects.h"
 #include "proxy/cli/session.h"
+#include "proxy/sync/audit.h"
 #include "proxy/sync/startup.h"
 
 namespace ipvsproxy::cli {
@@ -30,18 +31,37 @@ void take(Result& result, sync::Report report) {
     result.refused = std::move(report.refused); // what still stands after the last round
 }
 
+/// One round. @return whether it changed anything. What it held is free before all is read again.
+bool write(sync::Cluster& cluster, sync::Kernel& kernel, Result& result) {
+    auto round = cluster.take_round(std::chrono::steady_clock::now());
+    if (round.empty()) return false;
+    const bool writes = !round.changes.empty();
+    const auto outcome = sync::apply(kernel, round);
+    take(result, cluster.settle(round, outcome));
+    return writes;
+}
+
+/// Wishes come from the objects and, where they depend on them, the interfaces; then the rest of
+/// the kernel's state is compared as it is read.
+std::unique_ptr<sync::Cluster> compare(const config::Options& options, model::Store& store,
+                                       sync::RealKernel& kernel) {
+    using sync::Part;
+    auto seen = kernel.tables().device.snapshot();
+    auto cluster = sync::make_cluster(options, store, &kernel, seen.elsewhere);
+    cluster->state().observe_device(seen);
+    seen = {}; // not held beside all that follows
+    sync::audit(*cluster, kernel.tables(),
+                {Part::sets, Part::rules, Part::services, Part::destinations});
+    return cluster;
+}
+
 /// Writes what differs and looks whether it took. What another program undoes meanwhile is written
 /// again, three times at most.
 Result reconcile(sync::Cluster& cluster, sync::Kernel& kernel) {
     Result result;
     for (int attempt = 0; attempt < 3; ++attempt) {
-        auto round = cluster.take_round(std::chrono::steady_clock::now());
-        if (round.empty()) break;
-        const bool writes = !round.changes.empty();
-        const auto outcome = sync::apply(kernel, round);
-        take(result, cluster.settle(round, outcome));
-        if (!writes) break;
-        cluster.state().observe(sync::snapshot(kernel));
+        if (!write(cluster, kernel, result)) break;
+        sync::audit(cluster, kernel);
     }
     const bool device_refused = std::ranges::any_of(result.refused, [](const auto& refused) {
         return refused.object == sync::name(sync::Part::device);
@@ -85,12 +105,8 @@ int apply(const Invocation& call) {
                                  " could not be read; nothing was written"};
     const auto kernel = sync::open_kernel(options);
     const auto switches = sync::prepare(*kernel, options);
-    auto& tables = kernel->tables();
-    const auto before = sync::snapshot(tables);
-    const auto cluster =
-        sync::make_cluster(options, input.store, kernel.get(), before.device.elsewhere);
-    cluster->state().observe(before);
-    auto result = reconcile(*cluster, tables);
+    const auto cluster = compare(options, input.store, *kernel);
+    auto result = reconcile(*cluster, kernel->tables());
     result.changes += switches;
     warn_contests(*cluster);
     for (const auto& refused : result.refused)

@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "proxy/sync/audit.h"
 #include "proxy/sync/startup.h"
 #include "tests/bench/workload.h"
 
@@ -120,12 +121,7 @@ Cost Program::take(const std::string& json) {
 
 Cost Program::audit() {
     meter_.lap();
-    std::size_t drift = 0;
-    for (auto& portion : cluster_->portions()) {
-        cluster_->fill(portion);
-        const auto sight = sync::look(kernel_->tables(), std::move(portion));
-        drift += sync::observe(cluster_->state(), sight);
-    }
+    const auto drift = sync::audit(*cluster_, kernel_->tables());
     const auto cost = meter_.lap();
     if (drift > 0)
         throw std::runtime_error{std::to_string(drift) + " objects are not as they were written"};

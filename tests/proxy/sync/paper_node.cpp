@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "proxy/plan/text.h"
+#include "proxy/sync/audit.h"
 #include "tests/proxy/plan/scenario.h"
 
 namespace ipvsproxy::sync {
@@ -125,21 +126,11 @@ Report PaperNode::round_in(std::chrono::seconds pause) {
 }
 
 std::size_t PaperNode::audit(std::size_t slice) {
-    std::size_t drift = 0;
-    for (auto& portion : cluster_->portions(slice)) {
-        cluster_->fill(portion);
-        drift += observe(cluster_->state(), look(kernel_, portion));
-    }
-    return drift;
+    return sync::audit(*cluster_, kernel_, slice);
 }
 
 std::size_t PaperNode::audit(const std::set<Part>& parts) {
-    std::size_t drift = 0;
-    for (auto& portion : cluster_->portions(parts)) {
-        cluster_->fill(portion);
-        drift += observe(cluster_->state(), look(kernel_, portion));
-    }
-    return drift;
+    return sync::audit(*cluster_, kernel_, parts);
 }
 
 void PaperNode::restart() {
