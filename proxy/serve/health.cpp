@@ -56,9 +56,10 @@ bool HealthState::healthy(Instant now) const {
                                [&](Family family) { return healthy(families_[family], now); });
 }
 
-http::Response HealthState::page(Instant now, bool with_node) const {
-    const bool all = healthy(now);
-    const bool good = all && (!with_node || node_eligible());
+/// @param for_traffic whether the Node and the start count too
+http::Response HealthState::page(Instant now, bool for_traffic) const {
+    const bool all = healthy(now) && (!for_traffic || ready_);
+    const bool good = all && (!for_traffic || node_eligible());
     std::string newest = "0001-01-01T00:00:00Z"; // Go's zero time
     std::optional<std::chrono::system_clock::time_point> last;
     std::string status;
@@ -75,7 +76,7 @@ http::Response HealthState::page(Instant now, bool with_node) const {
     else if (last) newest = timestamp(*last);
     std::string body =
         R"({"lastUpdated":")" + newest + R"(","currentTime":")" + timestamp(now.wall) + '"';
-    if (with_node) body.append(R"(,"nodeEligible":)").append(word(node_eligible()));
+    if (for_traffic) body.append(R"(,"nodeEligible":)").append(word(node_eligible()));
     body.append(R"(,"healthy":)").append(word(all));
     if (!status.empty()) body += R"(,"status":{)" + status + '}';
     return {good ? 200U : 503U,

@@ -38,6 +38,11 @@ public:
         if (!eligible_) eligible_ = true;
     }
 
+    /// /healthz is 503 until ready(), as /livez is not: a node whose state is not known yet, or not
+    /// written, is not to be sent traffic.
+    void starting() { ready_ = false; }
+    void ready() { ready_ = true; }
+
     bool healthy(Instant now) const;
     bool node_eligible() const noexcept { return eligible_.value_or(false); }
 
@@ -51,11 +56,12 @@ private:
         std::optional<std::chrono::steady_clock::time_point> pending{}; ///< since when
     };
     bool healthy(const FamilyState& state, Instant now) const;
-    http::Response page(Instant now, bool with_node) const;
+    http::Response page(Instant now, bool for_traffic) const;
 
     std::chrono::nanoseconds limit_;
     PerFamily<FamilyState> families_;
     std::optional<bool> eligible_; ///< nothing before the Node was seen
+    bool ready_{true};
 };
 
 /// RFC 3339 in UTC as Go writes it: up to nine digits of a second, without trailing zeros.

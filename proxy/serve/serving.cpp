@@ -30,6 +30,7 @@ Serving::Serving(asio::io_context& io, Setting setting, Witness& witness)
                      [this](const http::Request& request) { return health_page(request); }},
       metrics_server_{io.get_executor(),
                       [this](const http::Request& request) { return metrics_page(request); }} {
+    health_.starting();
     add_pages();
     process_metrics_.count(registry_);
 }
@@ -58,7 +59,9 @@ void Serving::queued() {
         if (enabled_[family]) health_.queued(family, Instant::now());
 }
 
+/// The first turn of the loop ends after all has been read, and what differed written.
 void Serving::reached(const PerFamily<bool>& families_reached) {
+    health_.ready();
     for (const auto family : families)
         if (families_reached[family]) health_.updated(family, Instant::now());
     health_checks_->sync(cluster_->health_checks(), families_reached);

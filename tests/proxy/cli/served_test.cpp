@@ -79,6 +79,24 @@ code 127.0.0.1:10256/healthz
                         "200\nX-Load-Balancing-Endpoint-Weight: 1\r\nexit 0\n000\n");
 }
 
+TEST_CASE("/healthz is 503, and /livez 200, until all input was read and the node is kept",
+          "[cli][.kernel]") {
+    const Namespace own;
+    const auto result = beside_daemon(R"sh(
+kill -TERM $daemon; wait $daemon
+echo '}{' >half.yaml
+start -f half.yaml 2>half & daemon=$!
+for i in $(seq 100); do [ "$(code localhost:10256/livez)" = 200 ] && break; sleep 0.2; done
+code localhost:10256/livez; code localhost:10256/healthz
+cp web.yaml half.yaml
+for i in $(seq 100); do [ "$(code localhost:10256/healthz)" = 200 ] && break; sleep 0.2; done
+code localhost:10256/healthz; grep -c 'The node is as the Services ask' half
+kill -TERM $daemon; wait $daemon; echo "exit $?"
+)sh");
+    CAPTURE(result);
+    CHECK(result.out == "200\n503\n200\n1\nexit 0\n");
+}
+
 TEST_CASE("An address that is taken is tried again, or ends the daemon with bindAddressHardFail",
           "[cli][.kernel]") {
     const Namespace own;

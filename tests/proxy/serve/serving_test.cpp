@@ -327,8 +327,21 @@ TEST_CASE("promtool finds nothing to say but what kube-proxy's names ask for", "
     CHECK(broken.status == 1);
 }
 
+TEST_CASE("/healthz is 503 until the node was read and written once; /livez does not wait",
+          "[serve]") {
+    Served served;
+    CHECK_THAT(served.health("/healthz").body, Contains(R"("nodeEligible":true,"healthy":false)"));
+    CHECK(served.health("/healthz").status == 503);
+    CHECK(served.health("/livez").status == 200);
+    served.turn();
+    CHECK(served.health("/healthz").status == 200);
+    served.loop.queued(); // a start is over once
+    CHECK(served.health("/healthz").status == 200);
+}
+
 TEST_CASE("Only /healthz and /livez are served for health, and each answer is counted", "[serve]") {
     Served served;
+    served.turn();
     CHECK(served.health("/healthz?x").status == 200);
     CHECK(served.health("/livez").status == 200);
     CHECK(served.health("/").status == 404);
