@@ -13,41 +13,52 @@ namespace ipvsproxy::run {
 namespace {
 
 namespace asio = boost::asio;
+using Clock = std::chrono::steady_clock;
 using Tell = std::function<void(const files::Changed&)>;
 
 /// How often to look where not everything can be watched.
 constexpr std::chrono::seconds look_period{30};
 
-asio::awaitable<void> wait_for_events(files::Watch& watch, const Tell& tell) {
-    const auto executor = co_await asio::this_coro::executor;
-    // A descriptor of its own: the watch stays its owner's, however this coroutine ends.
-    asio::posix::stream_descriptor descriptor{executor, ::dup(watch.fd())};
-    asio::steady_timer timer{executor};
-    for (;;) {
+/// @param deadline max(): nothing to wake up for but events
+/// @return whether there are any; otherwise the deadline has come.
+asio::awaitable<bool> wait_for_events(asio::posix::stream_descriptor& descriptor,
+                                      asio::steady_timer& timer, Clock::time_point deadline) {
+    if (deadline == Clock::time_point::max()) {
         co_await descriptor.async_wait(asio::posix::stream_descriptor::wait_read,
                                        asio::use_awaitable);
-        timer.expires_after(files::settle);
-        co_await timer.async_wait(asio::use_awaitable);
-        const auto changed = watch.read();
-        if (changed.any()) tell(changed);
+        co_return true;
     }
-}
-
-asio::awaitable<void> look_from_time_to_time(files::Watch& watch, const Tell& tell) {
-    asio::steady_timer timer{co_await asio::this_coro::executor};
-    for (;;) {
-        timer.expires_after(look_period);
-        co_await timer.async_wait(asio::use_awaitable);
-        if (!watch.complete()) tell({.everything = true});
-    }
+    using namespace asio::experimental::awaitable_operators;
+    timer.expires_at(deadline);
+    auto events =
+        descriptor.async_wait(asio::posix::stream_descriptor::wait_read, asio::use_awaitable);
+    auto time = timer.async_wait(asio::use_awaitable);
+    auto first = std::move(events) || std::move(time);
+    const auto which = co_await std::move(first);
+    co_return which.index() == 0;
 }
 
 } // namespace
 
 asio::awaitable<void> follow(files::Watch& watch, const Tell& tell) {
-    using namespace asio::experimental::awaitable_operators;
-    auto both = wait_for_events(watch, tell) && look_from_time_to_time(watch, tell);
-    co_await std::move(both);
+    const auto executor = co_await asio::this_coro::executor;
+    // A descriptor of its own: the watch stays its owner's, however this coroutine ends.
+    asio::posix::stream_descriptor descriptor{executor, ::dup(watch.fd())};
+    asio::steady_timer timer{executor};
+    auto next_look = Clock::now() + look_period;
+    for (;;) {
+        const auto deadline = watch.complete() ? Clock::time_point::max() : next_look;
+        const bool events = co_await wait_for_events(descriptor, timer, deadline);
+        if (!events) {
+            next_look = Clock::now() + look_period;
+            tell({.everything = true});
+            continue;
+        }
+        timer.expires_after(files::settle);
+        co_await timer.async_wait(asio::use_awaitable);
+        const auto changed = watch.read();
+        if (changed.any()) tell(changed);
+    }
 }
 
 } // namespace ipvsproxy::run

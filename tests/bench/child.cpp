@@ -11,10 +11,10 @@
 #include <cstdio>
 #include <ctime>
 #include <exception>
-#include <filesystem>
-#include <fstream>
 #include <stdexcept>
 #include <system_error>
+
+#include "tests/kernel/wakeups.h"
 
 namespace ipvsproxy::bench {
 namespace {
@@ -127,15 +127,7 @@ std::uint64_t Daemon::cpu_ns() const {
 }
 
 std::uint64_t Daemon::wakeups() const {
-    std::uint64_t sum = 0;
-    const std::filesystem::path tasks = "/proc/" + std::to_string(process_) + "/task";
-    for (const auto& task : std::filesystem::directory_iterator{tasks}) {
-        std::ifstream status{task.path() / "status"};
-        for (std::string word; status >> word;)
-            if (std::uint64_t count = 0; word == "voluntary_ctxt_switches:" && status >> count)
-                sum += count;
-    }
-    return sum;
+    return kernel_test::wakeups(process_);
 }
 
 } // namespace ipvsproxy::bench
