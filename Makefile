@@ -17,7 +17,7 @@ check: deps ## every test there is: sanitizers, a real kernel in user-mode Linux
 demo: build ## see it at work in a minute: real traffic, tampering, healing; never on this host's network
 	@tests/demo/run build/ipvsproxy
 
-bench: build ## what it costs with 100, 1000 and 10000 services of 5 endpoints (SHAPES="SERVICESxENDPOINTS ...")
+bench: build ## what it costs with 10 to 10000 services of 5 endpoints (SHAPES="SERVICESxENDPOINTS ...")
 	@ninja -C build --quiet tests/bench/bench
 	@tests/bench/run $(SHAPES)
 

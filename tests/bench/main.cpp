@@ -31,7 +31,7 @@ void enter_node() {
 
 struct Arguments {
     std::vector<std::string> shapes{"1000x5"};
-    std::set<std::string> parts{"phases", "floor", "tools", "program", "list"};
+    std::set<std::string> parts{"phases", "latency", "mh", "floor", "tools", "program", "list"};
     std::string program;
     unsigned idle_seconds{};
     std::size_t tools_limit{1000};
@@ -60,6 +60,14 @@ void measure(const bench::Setting& setting, const Arguments& arguments) {
     if (wanted("phases")) {
         enter_node();
         bench::run_phases(setting);
+    }
+    if (wanted("latency")) {
+        enter_node();
+        bench::run_latency(setting);
+    }
+    if (wanted("mh")) {
+        enter_node();
+        bench::in_child([&] { bench::run_mh(setting); });
     }
     if (wanted("program") && !setting.program.empty()) {
         enter_node();
@@ -110,7 +118,7 @@ int run(int count, const char* const* values) {
     CLI::App app{"Measures ipvsproxy on this machine's kernel, in network namespaces of its own"};
     Arguments arguments;
     app.add_option("shapes", arguments.shapes, "SERVICESxENDPOINTS, one after the other");
-    app.add_option("--parts", arguments.parts, "phases, floor, tools, program, list")
+    app.add_option("--parts", arguments.parts, "phases, latency, mh, floor, tools, program, list")
         ->delimiter(',')
         ->check(CLI::IsMember(arguments.parts));
     app.add_option("--program", arguments.program, "Path of ipvsproxy, for --parts program");
