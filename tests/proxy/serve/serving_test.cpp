@@ -234,7 +234,7 @@ TEST_CASE("The process is told as Prometheus' clients tell it, in every life as 
     CHECK(value(text, "process_cpu_seconds_total") > 0);
 }
 
-TEST_CASE("The loop's doings are counted", "[serve]") {
+TEST_CASE("X-019 The loop's doings are counted, a Service's change once a family", "[serve]") {
     Served served;
     serve_something(served);
     served.loop.queued();
