@@ -25,6 +25,8 @@ struct Everything {
 ///
 /// Several owners may want the same key (an address shared by five service ports); it goes when the
 /// last one drops it. They must agree on the spec; the latest word counts.
+///
+/// What walks the whole table (a range observed, changes, applied) is defined in ledger_walks.h.
 template <class Key, class Spec> class Ledger {
 public:
     struct Wanted {
@@ -130,5 +132,3 @@ private:
 };
 
 } // namespace ipvsproxy::plan
-
-#include "proxy/plan/ledger_walks.h" // the members that walk whole tables

@@ -1,4 +1,4 @@
-// The members of Ledger that walk whole tables, each in one pass. Included by ledger.h alone.
+// The members of Ledger that walk whole tables, each in one pass: for the sources that call them.
 #pragma once
 
 #include "proxy/plan/ledger.h"

@@ -5,6 +5,8 @@
 #include <cassert>
 #include <functional>
 
+#include "proxy/plan/ledger_walks.h"
+
 namespace ipvsproxy::plan {
 namespace {
 

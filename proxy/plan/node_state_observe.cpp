@@ -1,6 +1,8 @@
 // What the kernel was seen to hold, taken into the node's state.
 #include "proxy/plan/node_state.h"
 
+#include "proxy/plan/ledger_walks.h"
+
 namespace ipvsproxy::plan {
 namespace {
 

@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "ipset/error.h"
+#include "proxy/plan/ledger_walks.h"
 
 namespace ipvsproxy::sync {
 namespace {

@@ -2,7 +2,7 @@
 #include <chrono>
 #include <random>
 
-#include "proxy/plan/ledger.h"
+#include "proxy/plan/ledger_walks.h"
 
 using namespace ipvsproxy;
 using namespace ipvsproxy::plan;
