@@ -74,6 +74,7 @@ private:
         return all.at(chosen) + ':';
     }
     /// @param left_out inside of what a sieve leaves out.
+    // NOLINTNEXTLINE(misc-no-recursion): five deep
     void value(Texts& texts, int depth, bool left_out, bool emptied = false) {
         const auto kind = below(depth > 5 ? 3 : 6);
         if (kind == 0) return texts.add(below(2) == 0 ? "null" : "-12", left_out);
