@@ -69,7 +69,7 @@ const std::vector<Tampering> tamperings{
     {"an entry is removed", Part::sets, 1,
      [](PaperTables& at) {
          auto& entries = at.ipset.tamper().at("KUBE-CLUSTER-IP").entries;
-         entries.erase(entries.begin());
+         entries.erase(*entries.begin());
      }},
     {"an entry is added", Part::sets, 1,
      [](PaperTables& at) {
