@@ -1,5 +1,6 @@
 #include <catch2/catch.hpp>
 #include <chrono>
+#include <map>
 #include <random>
 
 #include "proxy/plan/ledger_walks.h"
