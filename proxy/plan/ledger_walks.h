@@ -1,6 +1,8 @@
 // The members of Ledger that walk whole tables, each in one pass: for the sources that call them.
 #pragma once
 
+#include "proxy/plan/ledger.h"
+
 namespace ipvsproxy::plan {
 
 template <class Key, class Spec> template <class Seen, class Ours>

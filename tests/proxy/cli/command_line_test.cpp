@@ -37,7 +37,7 @@ TEST_CASE("an unknown command, flag or value fails with a message that names it"
              {{"apply", "--ipvs-sync-period", "soon", "-f", "x"}, "ipvs-sync-period"},
              {{"completion", "csh"}, "csh"},
              {{"plan", "-f", ""}, "--filename: the name of a file or folder is empty"},
-             {{"help", "dance"}, "ipvsproxy dance: no such command; see ipvsproxy --help"}}) {
+             {{"help", "dance"}, "ipvsproxy help: no such command: dance; see ipvsproxy --help"}}) {
         const auto result = call(words);
         CAPTURE(words, result);
         CHECK(result.status == 1);

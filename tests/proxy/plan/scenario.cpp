@@ -109,8 +109,8 @@ Scenario& Scenario::apply(std::string_view yaml) {
             store.put(*service);
         else if (const auto* some = std::get_if<model::EndpointSlice>(&*decoded.object))
             store.put(*some);
-        else if (!std::holds_alternative<model::Node>(*decoded.object))
-            store.remove_slice(decoded.name);
+        else if (const auto* known = std::get_if<model::Node>(&*decoded.object)) store.put(*known);
+        else store.remove_slice(decoded.name);
     });
     if (refused) throw std::invalid_argument{refused->text()};
     return *this;
