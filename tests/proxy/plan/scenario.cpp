@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "proxy/api/decode.h"
+#include "proxy/plan/ledger_walks.h"
 #include "proxy/plan/text.h"
 
 namespace ipvsproxy::plan {
