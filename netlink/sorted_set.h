@@ -25,7 +25,7 @@ public:
     using value_type = Key;
 
     /// Walks the keys.
-    class const_iterator {
+    class KeyIterator {
     public:
         using iterator_category = std::forward_iterator_tag;
         using value_type = Key;
@@ -33,20 +33,21 @@ public:
         using pointer = const Key*;
         using reference = const Key&;
 
-        const_iterator() = default;
-        explicit const_iterator(typename Map::const_iterator at) : at_{at} {}
+        KeyIterator() = default;
+        explicit KeyIterator(typename Map::const_iterator at) : at_{at} {}
         reference operator*() const noexcept { return at_->first; }
         pointer operator->() const noexcept { return &at_->first; }
-        const_iterator& operator++() noexcept {
+        KeyIterator& operator++() noexcept {
             ++at_;
             return *this;
         }
-        const_iterator operator++(int) noexcept { return const_iterator{at_++}; }
-        friend bool operator==(const const_iterator&, const const_iterator&) = default;
+        KeyIterator operator++(int) noexcept { return KeyIterator{at_++}; }
+        friend bool operator==(const KeyIterator&, const KeyIterator&) = default;
 
     private:
         typename Map::const_iterator at_{};
     };
+    using const_iterator = KeyIterator;
     using iterator = const_iterator;
 
     SortedSet() = default;
