@@ -16,8 +16,8 @@ namespace {
 /// A mapping of the file, with the path to it for messages.
 class Fields {
 public:
-    Fields(const std::string& file, std::string path, YAML::Node node)
-        : file_{file}, path_{std::move(path)}, node_{std::move(node)} {
+    Fields(const std::string& file, std::string path, const YAML::Node& node)
+        : file_{file}, path_{std::move(path)}, node_{node} {
         if (node_.IsDefined() && !node_.IsNull() && !node_.IsMap()) fail("", "must be a mapping");
     }
 
@@ -87,6 +87,7 @@ private:
 };
 
 /// As YAML's core schema reads it.
+// NOLINTNEXTLINE(misc-no-recursion): as deep as the extension of a cluster is nested
 boost::json::value json_of(const YAML::Node& node) {
     if (!node.IsDefined()) return nullptr;
     if (node.IsMap()) {

@@ -1,9 +1,10 @@
 // ipvsproxy run: the daemon.
-#include <cstring>
+#include <cerrno>
 #include <fstream>
 #include <malloc.h>
 #include <memory>
 #include <stdexcept>
+#include <system_error>
 
 #include "proxy/cli/command.h"
 #include "proxy/cli/failure.h"
@@ -23,7 +24,7 @@ int write_configuration(const config::Options& options) {
     std::ofstream out{options.write_config_to, std::ios::trunc};
     if (!(out << config::to_yaml(options.configuration)) || !out.flush())
         throw std::runtime_error{"--write-config-to " + options.write_config_to +
-                                 ": cannot be written: " + std::strerror(errno)};
+                                 ": cannot be written: " + std::generic_category().message(errno)};
     log::info("Wrote configuration", {{"file", options.write_config_to}});
     return exit_success;
 }
@@ -49,6 +50,7 @@ int initialise(const config::Options& options) {
 
 /// One life after the other, each with the configuration as it is by then.
 int live(const config::Options& options, const Invocation& call) {
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread yet
     mallopt(M_ARENA_MAX, 1); // two threads that take turns need no heap each
     run::Signals signals;
     run::Settings settings{options, [&call] { return config::complete(call.flags); }};
