@@ -219,7 +219,7 @@ bool decode_service(Bytes payload, Services& out) {
     auto spec = decode_service_spec(*in, *family);
     if (!protocol || !vip || !port || !spec) return false;
     if (vip->family() == *family)
-        out.insert_or_assign(ServiceKey{*vip, Port{*port}, *protocol}, std::move(*spec));
+        out.insert_or_assign(ServiceKey{*vip, Port{*port}, *protocol}, *spec);
     return true;
 }
 

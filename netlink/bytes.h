@@ -17,7 +17,9 @@ namespace ipvsproxy::netlink {
 /// Leaves new elements as they are where no value is given for them: what grows by a few bytes at a
 /// time would be cleared just before it is written.
 template <class T> struct Uncleared : std::allocator<T> {
+    // NOLINTBEGIN(readability-identifier-naming): the standard library's names
     template <class U> struct rebind { using other = Uncleared<U>; };
+    // NOLINTEND(readability-identifier-naming)
     template <class U, class... Arguments> void construct(U* at, Arguments&&... arguments) {
         if constexpr (sizeof...(Arguments) == 0) ::new (static_cast<void*>(at)) U;
         else ::new (static_cast<void*>(at)) U(std::forward<Arguments>(arguments)...);
