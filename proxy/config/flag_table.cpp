@@ -230,7 +230,7 @@ std::string refusal(std::string_view dashed, std::string_view value, std::string
 }
 
 std::string printed(const Flag& flag, std::span<const std::string> given) {
-    const auto all = joined(given);
+    auto all = joined(given);
     if (flag.type == "list") return '[' + all + ']';
     if (flag.type == "map") return printed_map(all);
     if (flag.name == "vmodule") return all;
