@@ -18,6 +18,7 @@
 namespace ipvsproxy::run {
 
 namespace asio = boost::asio;
+// NOLINTNEXTLINE(misc-unused-using-decls): clang 14 does not see it used in a coroutine
 using asio::experimental::awaitable_operators::operator||;
 using Clock = std::chrono::steady_clock;
 
@@ -76,7 +77,7 @@ struct ApiSource::Known final : private ApiLog {
     /// Whom it told before is gone.
     void tell_nobody() {
         listener = nullptr;
-        bell = nullptr;
+        bell_ = nullptr;
     }
 
     Origin origin;
@@ -90,40 +91,40 @@ private:
                (!needs_pod_cidrs(options) || !node()->pod_cidrs.empty());
     }
     void changed() override {
-        if (bell != nullptr) bell->ring();
+        if (bell_ != nullptr) bell_->ring();
         if (listener != nullptr) listener->changed();
     }
     void complete() override {
-        if (bell != nullptr) bell->ring();
+        if (bell_ != nullptr) bell_->ring();
         if (listener != nullptr) listener->complete();
     }
 
-    sync::Bell* bell{};                  ///< of who waits for what it brings
-    std::chrono::nanoseconds waited{-1}; ///< for the Node, and in vain
+    sync::Bell* bell_{};                  ///< of who waits for what it brings
+    std::chrono::nanoseconds waited_{-1}; ///< for the Node, and in vain
 };
 
 asio::awaitable<void> ApiSource::Known::has_node(const config::Options& options,
                                                  const Patience& patience) {
     sync::Bell own{co_await asio::this_coro::executor};
-    bell = &own;
+    bell_ = &own;
     const auto length = patience.node + (needs_pod_cidrs(options) ? patience.pod_cidrs
                                                                   : std::chrono::nanoseconds{});
     std::optional<Clock::time_point> end;
-    while (!satisfies(options) && waited < length) {
+    while (!satisfies(options) && waited_ < length) {
         const auto now = Clock::now();
         if (!end && source.answered()) end = now + length;
-        if (end && now >= *end) waited = length;
+        if (end && now >= *end) waited_ = length;
         else
             co_await own.wait(
                 std::min(now + answer_period, end.value_or(Clock::time_point::max())));
     }
-    bell = nullptr;
+    bell_ = nullptr;
 }
 
 asio::awaitable<void> ApiSource::Known::has_all(const config::Options& options,
                                                 const Patience& patience) {
     sync::Bell own{co_await asio::this_coro::executor};
-    bell = &own;
+    bell_ = &own;
     while (!source.complete())
         co_await own.wait(Clock::time_point::max());
     co_await has_node(options, patience);
