@@ -37,14 +37,6 @@ private:
     typename Map::const_iterator at_;
 };
 
-/// Whether the map has the key, of keys that are asked for in rising order.
-/// @param next where the last search ended
-template <class Map> bool is_next(const Map& map, typename Map::const_iterator& next,
-                                  const typename Map::key_type& key) {
-    next = map.lower_bound(next, key);
-    return next != map.end() && next->first == key;
-}
-
 } // namespace
 
 std::string RefusedObject::text() const {
@@ -170,13 +162,13 @@ void Cluster::complete_servers(plan::NodeChanges& changes, plan::Moment now) {
     auto& servers = changes.ipvs.destinations.add;
     // Real servers of one virtual server follow each other, so it is asked about once.
     std::optional<ipvs::ServiceKey> service;
-    auto next = coming.begin();
+    Search search{coming};
     bool waits = false;
     erase_if(servers, [&](const auto& entry) {
         if (service != entry.first.service) {
             service = entry.first.service;
             waits =
-                !is_next(coming, next, *service) && !state_.services().believed_present(*service);
+                search.find(*service) == nullptr && !state_.services().believed_present(*service);
         }
         return waits;
     });
@@ -193,14 +185,14 @@ void Cluster::open_doors(Round& round) {
     const auto& wanted = services.wanted();
     const auto& coming = round.changes.ipvs.services.add;
     auto first = wanted.begin(); // addresses come in the order of the virtual servers
-    auto next = coming.begin();
+    Search search{coming};
     erase_if(round.changes.addresses.add, [&](const auto& entry) {
         const auto& address = entry.first.address;
         first = wanted.lower_bound(first, {address, {}, {}});
         bool is_there = false, comes = false;
         for (auto at = first; at != wanted.end() && at->first.address == address; ++at) {
             is_there = is_there || services.believed_present(at->first);
-            comes = comes || is_next(coming, next, at->first);
+            comes = comes || search.find(at->first) != nullptr;
         }
         if (is_there) round.served.insert(address);
         return !is_there && !comes;
