@@ -76,22 +76,51 @@ enum class Origin : std::uint8_t {
     manifest ///< as written by hand: its defaults are filled in here, and lines are counted
 };
 
-/// Reads objects, lists of them, watch events, and any sequence of these, from JSON in pieces of
-/// any size. Memory: one object at a time (all items only where a list says its kind at its end).
-/// A refused object leaves those after it alone; broken JSON ends the reading.
-class JsonDecoder {
+/// Reads objects, lists of them and watch events from pieces of any size. A refused object leaves
+/// those after it alone; a text that is broken ends the reading.
+class Decoder {
 public:
-    explicit JsonDecoder(Receiver receiver, Origin origin = Origin::server);
-    JsonDecoder(JsonDecoder&&) noexcept;
-    JsonDecoder& operator=(JsonDecoder&&) noexcept;
-    ~JsonDecoder();
+    Decoder() = default;
+    Decoder(const Decoder&) = delete;
+    Decoder& operator=(const Decoder&) = delete;
+    virtual ~Decoder() = default;
 
     /// Nothing when all is well. After a problem it stays the answer to every call.
-    std::optional<Problem> feed(std::string_view bytes);
+    virtual std::optional<Problem> feed(std::string_view bytes) = 0;
     /// Call when there is no more: a value that is cut off is a problem.
-    std::optional<Problem> finish();
+    virtual std::optional<Problem> finish() = 0;
     /// Of the last list that ended; nothing before the first.
-    const std::optional<ListEnd>& list_end() const;
+    virtual const std::optional<ListEnd>& list_end() const = 0;
+};
+
+/// Of JSON: any sequence of objects, lists and events. Memory: one object at a time (all items only
+/// where a list says its kind at its end).
+class JsonDecoder final : public Decoder {
+public:
+    explicit JsonDecoder(Receiver receiver, Origin origin = Origin::server);
+    ~JsonDecoder() override;
+
+    std::optional<Problem> feed(std::string_view bytes) override;
+    std::optional<Problem> finish() override;
+    const std::optional<ListEnd>& list_end() const override;
+
+private:
+    struct Parts;
+    std::unique_ptr<Parts> parts_;
+};
+
+/// Of what kube-apiserver answers as application/vnd.kubernetes.protobuf: one object or list in
+/// the envelope runtime.Unknown, or the events of a watch. Memory: one object at a time.
+class ProtobufDecoder final : public Decoder {
+public:
+    /// A watch frames its events: each comes after its length.
+    enum class Form : std::uint8_t { single, watch };
+    ProtobufDecoder(Receiver receiver, Form form);
+    ~ProtobufDecoder() override;
+
+    std::optional<Problem> feed(std::string_view bytes) override;
+    std::optional<Problem> finish() override;
+    const std::optional<ListEnd>& list_end() const override;
 
 private:
     struct Parts;

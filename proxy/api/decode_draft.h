@@ -76,6 +76,10 @@ struct Draft {
 
     Kinds touched{no_kind}; ///< a field that is of some kinds only was read: of these
 
+    /// Keeps 32 findings at the most: a refusal takes the place of a warning, of warnings that find
+    /// no room only the number is kept.
+    void note(Kinds kinds, bool refuses, Problem problem);
+
     /// Empties it for the next object, but keeps its memory. What belongs to kinds that were not
     /// touched is empty already.
     void reset();
@@ -85,5 +89,11 @@ struct Draft {
 /// @param list_kind, list_version of the list the object stands in: its items may leave theirs out.
 Decoded finish(Draft&& draft, Origin origin, std::string_view list_kind = {},
                std::string_view list_version = {});
+
+/// metav1.WatchEvent type; nothing when it is none.
+std::optional<Event> event_of(std::string_view type);
+/// Turns the object of a watch event into what it says; the draft is used up. A bookmark's object
+/// has a resourceVersion and no more.
+Decoded finish_event(Draft&& draft, Event event, Origin origin);
 
 } // namespace ipvsproxy::api

@@ -8,6 +8,7 @@ namespace ipvsproxy::api {
 namespace {
 
 using Text = std::string_view;
+using Time = std::chrono::system_clock::time_point;
 using model::Symbol;
 
 constexpr Verdict taken{};
@@ -134,6 +135,10 @@ template <auto Member> constexpr Field elements(Text key, Kinds kinds, const Fie
 
 // metadata
 
+void take_creation(Draft& draft, Time time) {
+    draft.service.created = std::chrono::floor<std::chrono::seconds>(time);
+}
+
 constexpr std::array label_fields{
     kept<&Draft::slice_service>("kubernetes.io/service-name", of_slice),
     text("service.kubernetes.io/headless", of_slice,
@@ -173,18 +178,26 @@ constexpr std::array metadata_fields{
     kept<&Draft::continue_token>("continue", of_all),
     object("labels", of_all, table<label_fields>),
     object("annotations", of_all, table<annotation_fields>),
-    text("creationTimestamp", of_service,
-         [](Draft& draft, Text value) {
-             const auto time = parse_time(value);
-             if (!time) return warned("not an RFC 3339 time, passed over");
-             draft.service.created = std::chrono::floor<std::chrono::seconds>(*time);
-             return taken;
-         }),
-    text("deletionTimestamp", of_node,
-         [](Draft& draft, Text) {
-             draft.node.being_deleted = true;
-             return taken;
-         }),
+    Field{.key = "creationTimestamp",
+          .shape = Shape::text,
+          .kinds = of_service,
+          .text =
+              [](Draft& draft, Text value) {
+                  const auto time = parse_time(value);
+                  if (!time) return warned("not an RFC 3339 time, passed over");
+                  take_creation(draft, *time);
+                  return taken;
+              },
+          .time = take_creation},
+    Field{.key = "deletionTimestamp",
+          .shape = Shape::text,
+          .kinds = of_node,
+          .text =
+              [](Draft& draft, Text) {
+                  draft.node.being_deleted = true;
+                  return taken;
+              },
+          .time = [](Draft& draft, Time) { draft.node.being_deleted = true; }},
 };
 
 // Service
@@ -397,6 +410,14 @@ constexpr std::array whole_fields{
 constexpr std::size_t only_outermost = 3;
 
 } // namespace
+
+std::string Verdict::text(std::string_view value) const {
+    if (value.empty()) return reason;
+    constexpr std::size_t longest = 64;
+    const bool cut = value.size() > longest;
+    return std::string{reason} + ": \"" + std::string{value.substr(0, longest)} +
+           (cut ? "…\"" : "\"");
+}
 
 constexpr Fields root_fields{whole_fields};
 constexpr Fields object_fields{std::span{whole_fields}.subspan(only_outermost)};

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <span>
 
 #include "proxy/api/decode_draft.h"
@@ -23,6 +24,8 @@ enum class Shape : std::uint8_t {
 struct Verdict {
     enum : std::uint8_t { taken, warned, refused } outcome{taken};
     const char* reason{};
+    /// The reason with the beginning of the value that it was; an empty one is not shown.
+    std::string text(std::string_view value) const;
 };
 
 class Fields;
@@ -32,7 +35,8 @@ struct Field {
     std::string_view key;
     Shape shape;
     Kinds kinds;
-    Verdict (*text)(Draft&, std::string_view){}; ///< text, and each of texts
+    Verdict (*text)(Draft&, std::string_view){};                   ///< text, and each of texts
+    void (*time)(Draft&, std::chrono::system_clock::time_point){}; ///< of text that is one
     Verdict (*integer)(Draft&, std::int64_t){};
     void (*boolean)(Draft&, bool){};
     void (*begin)(Draft&){}; ///< a list begins: what an earlier one gave goes
@@ -50,7 +54,7 @@ public:
             if (++tries == 10'000) throw "no factor keeps these keys apart";
     }
     /// Nothing when the key is not read.
-    const Field* find(std::string_view key) const noexcept {
+    constexpr const Field* find(std::string_view key) const noexcept {
         if (key.empty()) return nullptr;
         const auto number = slots_[slot(key)]; // NOLINT(cppcoreguidelines-pro-bounds*): of 6 bits
         if (number == 0 || all_[number - 1U].key != key) return nullptr;

@@ -284,6 +284,16 @@ std::string Decoded::label() const {
     return shown + ' ' + (name.space.empty() ? name.name.text() : name.text());
 }
 
+void Draft::note(Kinds kinds, bool refuses, Problem problem) {
+    constexpr std::size_t most = 32;
+    if (findings.size() >= most && !refuses) {
+        ++findings_left_out;
+        return;
+    }
+    if (findings.size() >= most) findings.pop_back();
+    findings.push_back({kinds, refuses, std::move(problem)});
+}
+
 void Draft::reset() {
     for (auto* text :
          {&api_version, &kind, &space, &name, &resource_version, &continue_token, &event_type})
@@ -346,6 +356,23 @@ Decoded finish(Draft&& draft, Origin origin, std::string_view list_kind,
     out.object = finish_kind(draft, out.name, origin, kind, notes, version);
     notes.close();
     return out;
+}
+
+std::optional<Event> event_of(std::string_view type) {
+    using Known = std::pair<std::string_view, Event>;
+    constexpr std::array known{Known{"ADDED", Event::added}, Known{"MODIFIED", Event::modified},
+                               Known{"DELETED", Event::deleted}, Known{"BOOKMARK", Event::bookmark},
+                               Known{"ERROR", Event::error}};
+    for (const auto& [text, event] : known)
+        if (text == type) return event;
+    return std::nullopt;
+}
+
+Decoded finish_event(Draft&& draft, Event event, Origin origin) {
+    auto decoded = finish(std::move(draft), origin);
+    decoded.event = event;
+    if (event == Event::bookmark) decoded.object = Object{OtherObject{}};
+    return decoded;
 }
 
 } // namespace ipvsproxy::api

@@ -187,8 +187,6 @@ struct JsonDecoder::Parts {
 
 JsonDecoder::JsonDecoder(Receiver receiver, Origin origin)
     : parts_{std::make_unique<Parts>(std::move(receiver), origin)} {}
-JsonDecoder::JsonDecoder(JsonDecoder&&) noexcept = default;
-JsonDecoder& JsonDecoder::operator=(JsonDecoder&&) noexcept = default;
 JsonDecoder::~JsonDecoder() = default;
 
 std::optional<Problem> JsonDecoder::feed(std::string_view bytes) {

@@ -6,12 +6,6 @@
 namespace ipvsproxy::api {
 namespace {
 
-std::string quoted(std::string_view value) {
-    constexpr std::size_t longest = 64;
-    const bool cut = value.size() > longest;
-    return '"' + std::string{value.substr(0, longest)} + (cut ? "…\"" : "\"");
-}
-
 const char* name_of(Shape shape) {
     switch (shape) {
     case Shape::text:
@@ -30,16 +24,6 @@ const char* name_of(Shape shape) {
         return "a list of objects";
     }
     return ""; // not reached: the switch names every shape
-}
-
-std::optional<Event> event_of(std::string_view type) {
-    using Known = std::pair<std::string_view, Event>;
-    constexpr std::array known{Known{"ADDED", Event::added}, Known{"MODIFIED", Event::modified},
-                               Known{"DELETED", Event::deleted}, Known{"BOOKMARK", Event::bookmark},
-                               Known{"ERROR", Event::error}};
-    for (const auto& [text, event] : known)
-        if (text == type) return event;
-    return std::nullopt;
 }
 
 } // namespace
@@ -121,14 +105,8 @@ void Walk::end_draft() {
 }
 
 void Walk::end_root() {
-    if (const auto event = event_of(root_.event_type);
-        event && event_object_ && root_.kind.empty()) {
-        auto decoded = finish(std::move(*event_object_), origin_);
-        decoded.event = *event;
-        // A bookmark's object has a resourceVersion and no more.
-        if (event == Event::bookmark) decoded.object = Object{OtherObject{}};
-        return receiver_(std::move(decoded));
-    }
+    if (const auto event = event_of(root_.event_type); event && event_object_ && root_.kind.empty())
+        return receiver_(finish_event(std::move(*event_object_), *event, origin_));
     if (!root_.kind.ends_with("List") && !(any_items_ && root_.kind.empty()))
         return receiver_(finish(std::move(root_), origin_));
     for (auto& item : waiting_)
@@ -150,20 +128,11 @@ void Walk::wrong_type(const Field& field) {
 }
 
 void Walk::judge(const Field& field, const Verdict& verdict, std::string_view value) {
-    std::string reason = verdict.reason;
-    if (!value.empty()) reason += ": " + quoted(value);
-    note(field.kinds, verdict.outcome == Verdict::refused, std::move(reason));
+    note(field.kinds, verdict.outcome == Verdict::refused, verdict.text(value));
 }
 
 void Walk::note(Kinds kinds, bool refuses, std::string reason) {
-    auto& findings = draft_->findings;
-    if (findings.size() >= max_findings && !refuses) {
-        ++draft_->findings_left_out;
-        return;
-    }
-    // A refusal always finds room: it takes the place of the last warning.
-    if (findings.size() >= max_findings) findings.pop_back();
-    findings.push_back({kinds, refuses, {path(), std::move(reason), position_.line()}});
+    draft_->note(kinds, refuses, {path(), std::move(reason), position_.line()});
 }
 
 std::string Walk::path() const {

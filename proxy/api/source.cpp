@@ -8,6 +8,8 @@
 #include <charconv>
 #include <stdexcept>
 
+#include "proxy/api/media_type.h"
+
 namespace ipvsproxy::api {
 
 namespace asio = boost::asio;
@@ -34,6 +36,10 @@ std::chrono::seconds retry_after(const Answer& answer) {
     return std::chrono::seconds{seconds};
 }
 
+std::string content_type(const Answer& answer) {
+    return answer.header("Content-Type").value_or(json_only);
+}
+
 Trouble ended_badly(const Resource& resource, End end) {
     switch (end) {
     case End::whole:
@@ -48,7 +54,7 @@ Trouble ended_badly(const Resource& resource, End end) {
     case End::broken:
         break;
     }
-    return {resource.name, "the answer is not the API's JSON",
+    return {resource.name, "the answer is not the API's JSON or protobuf",
             "check the server's URL: is this an API server?"};
 }
 
@@ -67,8 +73,8 @@ std::vector<Resource> resources_of(const std::string& node_name) {
 }
 
 Source::Source(model::Store& store, const std::string& node_name, Pace pace,
-               const std::function<double()>& chance, SourceListener& listener)
-    : listener_{listener} {
+               const std::function<double()>& chance, SourceListener& listener, std::string accept)
+    : listener_{listener}, accept_{std::move(accept)} {
     for (const auto& resource : resources_of(node_name))
         collections_.push_back(std::make_unique<Collection>(
             Collection{Reflector{resource, pace, chance},
@@ -140,6 +146,7 @@ asio::awaitable<std::optional<Trouble>> Source::ask(Client& client, Collection& 
     if (ask.begins_list) one.replica.begin_list();
     Request request;
     request.target = ask.target;
+    request.accept = one.only_json ? json_only : accept_;
     request.idle_limit = ask.silence;
     std::unique_ptr<Answer> answer;
     std::optional<Trouble> trouble;
@@ -161,16 +168,16 @@ asio::awaitable<std::optional<Trouble>> Source::ask(Client& client, Collection& 
 
 asio::awaitable<std::optional<Trouble>> Source::read_refusal(Collection& one, Answer& answer) {
     Status status;
-    JsonDecoder decoder{[&](Decoded&& decoded) {
+    const auto decoder = decoder_for(content_type(answer), [&](Decoded&& decoded) {
         if (decoded.object.has_error()) return;
         if (auto* said = std::get_if<Status>(&*decoded.object)) status = std::move(*said);
-    }};
+    });
     const auto cancellation = co_await asio::this_coro::cancellation_state;
     try {
         std::string_view piece;
         do {
             piece = co_await answer.more();
-        } while (!piece.empty() && !decoder.feed(piece));
+        } while (!piece.empty() && !decoder->feed(piece));
     } catch (const std::exception&) { // the status line says enough
         if (cancellation.cancelled() != asio::cancellation_type::none) throw;
     }
@@ -183,21 +190,25 @@ asio::awaitable<std::optional<Trouble>> Source::read_refusal(Collection& one, An
 
 asio::awaitable<std::optional<Trouble>> Source::read(Collection& one, Answer& answer, Until until) {
     Reading reading{one, answer};
-    JsonDecoder decoder{[&](Decoded&& decoded) { take(reading, std::move(decoded)); }};
+    const auto type = content_type(answer);
+    const auto decoder =
+        decoder_for(type, [&](Decoded&& decoded) { take(reading, std::move(decoded)); });
     std::optional<End> end;
     while (!end && !reading.stopped) {
-        end = co_await feed(decoder, answer);
+        end = co_await feed(*decoder, answer);
         tell(reading);
         if (reading.listed && until == Until::listed) co_return std::nullopt;
     }
     if (reading.stopped) co_return std::nullopt;
-    auto trouble = ended(reading, *end, decoder.list_end());
+    // Should a server's protobuf ever be another than is known here, its JSON will do.
+    if (end == End::broken && is_protobuf(type)) one.only_json = true;
+    auto trouble = ended(reading, *end, decoder->list_end());
     tell(reading);
     co_return trouble;
 }
 
 /// What comes next. @return how the body has ended, if it has.
-asio::awaitable<std::optional<End>> Source::feed(JsonDecoder& decoder, Answer& answer) {
+asio::awaitable<std::optional<End>> Source::feed(Decoder& decoder, Answer& answer) {
     const auto cancellation = co_await asio::this_coro::cancellation_state;
     std::string_view piece;
     try {
@@ -222,7 +233,8 @@ std::optional<Trouble> Source::ended(Reading& reading, End end,
 
 void Source::take(Reading& reading, Decoded&& decoded) {
     if (reading.stopped) return;
-    auto& [reflector, replica] = reading.collection;
+    auto& reflector = reading.collection.reflector;
+    auto& replica = reading.collection.replica;
     switch (reflector.take(decoded, Clock::now())) {
     case Meaning::put:
         reading.changed = replica.put(std::move(decoded)) || reading.changed;
@@ -242,7 +254,8 @@ void Source::take(Reading& reading, Decoded&& decoded) {
 }
 
 void Source::complete(Reading& reading) {
-    auto& [reflector, replica] = reading.collection;
+    auto& reflector = reading.collection.reflector;
+    auto& replica = reading.collection.replica;
     reading.changed = replica.complete() || reading.changed;
     reading.listed = true;
     reading.answer.limit_idle(reflector.silence()); // a stream goes on as the watch

@@ -41,9 +41,10 @@ std::vector<Resource> resources_of(const std::string& node_name);
 class Source {
 public:
     /// @param store, @param listener outlive this; nobody else writes to the store.
-    /// @param chance gives numbers from 0 to 1.
+    /// @param chance gives numbers from 0 to 1. @param accept the header of that name, of what
+    /// decoder_for() can read
     Source(model::Store& store, const std::string& node_name, Pace pace,
-           const std::function<double()>& chance, SourceListener& listener);
+           const std::function<double()>& chance, SourceListener& listener, std::string accept);
 
     /// Follows all collections until it is cancelled. @param client outlives that.
     boost::asio::awaitable<void> follow(Client& client);
@@ -69,6 +70,7 @@ private:
     struct Collection {
         Reflector reflector;
         Replica replica;
+        bool only_json{}; ///< the server's protobuf could not be read
     };
     /// The reading of one body.
     struct Reading {
@@ -89,7 +91,7 @@ private:
     boost::asio::awaitable<std::optional<Trouble>> read_refusal(Collection& one, Answer& answer);
     boost::asio::awaitable<std::optional<Trouble>> read(Collection& one, Answer& answer,
                                                         Until until);
-    static boost::asio::awaitable<std::optional<End>> feed(JsonDecoder& decoder, Answer& answer);
+    static boost::asio::awaitable<std::optional<End>> feed(Decoder& decoder, Answer& answer);
     std::optional<Trouble> ended(Reading& reading, End end, const std::optional<ListEnd>& list_end);
     void take(Reading& reading, Decoded&& decoded);
     void complete(Reading& reading);
@@ -98,6 +100,7 @@ private:
     void well(const Collection& one);
 
     SourceListener& listener_;
+    std::string accept_;
     std::vector<std::unique_ptr<Collection>> collections_;
     Troubles troubles_;
     bool answered_{}, complete_{};

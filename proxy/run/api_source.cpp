@@ -10,6 +10,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "proxy/api/media_type.h"
 #include "proxy/config/node_ips.h"
 #include "proxy/log/log.h"
 #include "proxy/run/chance.h"
@@ -27,14 +28,21 @@ namespace {
 /// How often to look whether the server has answered at all.
 constexpr std::chrono::seconds answer_period{1};
 
-/// Where the objects are, and whose node this is: with another answer nothing known counts.
+/// Where the objects are, and whose node this is: with another answer nothing known counts. And in
+/// which form they are asked for, which a source keeps as long as it lives.
 struct Origin {
-    std::string kubeconfig{}, master{}, node_name{};
+    std::string kubeconfig{}, master{}, node_name{}, accept{};
     friend bool operator==(const Origin&, const Origin&) = default;
 };
 
+std::string accept_of(const config::Options& options) {
+    const auto& connection = options.configuration.client_connection;
+    return api::accepted(connection.accept_content_types, connection.content_type);
+}
+
 Origin origin_of(const config::Options& options) {
-    return {options.configuration.client_connection.kubeconfig, options.master, options.node_name};
+    return {options.configuration.client_connection.kubeconfig, options.master, options.node_name,
+            accept_of(options)};
 }
 
 bool needs_pod_cidrs(const config::Options& options) {
@@ -66,7 +74,8 @@ void ApiLog::recovered(const api::Trouble& trouble) {
 /// What is known of an origin, and who is told of it.
 struct ApiSource::Known final : private ApiLog {
     explicit Known(Origin from)
-        : origin{std::move(from)}, source{store, origin.node_name, api::Pace{}, chance(), *this} {}
+        : origin{std::move(from)}, source{store, origin.node_name, api::Pace{}, chance(),
+                                          *this, origin.accept} {}
 
     const model::Node* node() const { return store.node(origin.node_name); }
     /// Returns when all that these options need of the Node is known, or when there has been time
@@ -185,7 +194,8 @@ asio::awaitable<void> ApiSource::prepare(config::Options options) {
     const auto client = co_await way_to(options);
     auto origin = origin_of(options);
     if (origin == known_->origin || !known_->source.complete()) co_return;
-    log::info("Another API server or Node is configured; all goes on as before until it is listed",
+    log::info("Another API server, Node or content type is configured; all goes on as before until "
+              "it is listed",
               {{"kubeconfig", origin.kubeconfig}, {"node", origin.node_name}});
     auto found = std::make_unique<Known>(std::move(origin));
     auto either = found->source.follow(*client) || found->has_all(options, patience_);
@@ -229,7 +239,8 @@ Listed list_once(const config::Options& options, const Connect& connect) {
     asio::io_context io{1};
     Listed listed;
     ApiLog log;
-    api::Source source{listed.store, options.node_name, api::Pace{}, chance(), log};
+    api::Source source{listed.store, options.node_name, api::Pace{}, chance(),
+                       log,          accept_of(options)};
     const auto client = connect(options, io.get_executor(), nullptr);
     std::exception_ptr failure;
     asio::co_spawn(io, source.list(*client), [&](const std::exception_ptr& error) {

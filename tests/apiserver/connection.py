@@ -7,6 +7,7 @@ import re
 import time
 import urllib.parse
 
+import protobuf
 from objects import Refused, Selector, compact
 
 REASONS = {200: "OK", 201: "Created", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found",
@@ -61,6 +62,7 @@ class Connection:
     def __init__(self, server, reader, writer):
         self.server, self.reader, self.writer = server, reader, writer
         self.world = server.world
+        self.protobuf = False  # whether the request under way is to be answered so
 
     async def serve(self):
         self.server.connections.add(self)
@@ -87,6 +89,7 @@ class Connection:
         what = f"{method} {target}"
         self.server.requests.append(what)
         self.server.note_request(headers)
+        self.protobuf = self.server.protobuf and headers.get("accept", "").startswith(protobuf.MEDIA_TYPE)
         await self.stalled(what)
         try:
             if fault := self.server.strikes(what, "status"):
@@ -194,15 +197,16 @@ class Connection:
             raise Refused(422, "Invalid", "resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden for watch")
         version = int(query.get("resourceVersion") or 0)
         watch = Watch(collection, selector, namespace, max(version, self.world.version) if initial or not version else version)
-        self.head(200, {"Content-Type": "application/json", "Transfer-Encoding": "chunked"})
+        stream = protobuf.MEDIA_TYPE + ";stream=watch" if self.protobuf else "application/json"
+        self.head(200, {"Content-Type": stream, "Transfer-Encoding": "chunked"})
         if initial or not version:
             for text in self.world.initial_events(collection, selector, namespace):
                 watch.texts.append(text)
             if initial:
                 watch.texts.append(collection.bookmark(self.world.version, initial_end=True))
         elif version < self.world.compacted:
-            await self.chunk(b'{"type":"ERROR","object":' + compact(Refused(410, "Expired",
-                f"too old resource version: {version} ({self.world.compacted})").body) + b"}\n", what)
+            gone = compact(Refused(410, "Expired", f"too old resource version: {version} ({self.world.compacted})").body)
+            await self.chunk(self.of_events([b'{"type":"ERROR","object":' + gone + b"}\n"]), what)
             return await self.last_chunk()
         else:
             for at, was, entry in collection.history:
@@ -244,10 +248,17 @@ class Connection:
             await self.stalled(what + " event")
         texts, watch.texts = watch.texts, []
         watch.more.clear()
-        if texts and self.server.strikes(what + " event", "garbage"):
-            texts.insert(len(texts) // 2, b'{"type":"MODIFIED","object":{"kind":"Serv\x00}}\n')
-        if texts:
-            await self.chunk(b"".join(texts), what)
+        if not texts:
+            return
+        parts = [self.of_events(texts)]
+        if self.server.strikes(what + " event", "garbage"):
+            half = len(texts) // 2
+            garbage = b"\0\0\0\x05\x0a\x7fADD" if self.protobuf else b'{"type":"MODIFIED","object":{"kind":"Serv\x00}}\n'
+            parts = [self.of_events(texts[:half]), garbage, self.of_events(texts[half:])]
+        await self.chunk(b"".join(parts), what)
+
+    def of_events(self, texts):
+        return b"".join(map(protobuf.event, texts) if self.protobuf else texts)
 
     # --- bytes
 
@@ -261,6 +272,8 @@ class Connection:
         if code == 200 and self.server.strikes(what, "plain"):
             body = b"<html>This is no API server.</html>"
         extra = {"Content-Type": "application/json", **(extra or {})}
+        if self.protobuf and extra["Content-Type"] == "application/json" and body.startswith(b"{"):
+            body, extra["Content-Type"] = protobuf.answer(body), protobuf.MEDIA_TYPE
         # kube-apiserver leaves answers of less than 128 KiB as they are.
         if len(body) > 131072 and "gzip" in headers.get("accept-encoding", ""):
             extra["Content-Encoding"] = "gzip"

@@ -50,7 +50,7 @@ class ApiServer:
         self.folder = make_certificates(tls) if tls else None
         self.connections, self.watches, self.faults = set(), set(), []
         self.requests, self.tokens_seen, self.agents_seen = [], set(), set()
-        self.streams, self.page = True, 0
+        self.streams, self.page, self.protobuf = True, 0, True
         self.watch_seconds, self.bookmark_seconds = None, 60.0
         self.listener, self.loop = None, None
 
@@ -103,7 +103,7 @@ class ApiServer:
     async def command(self, order):
         """One order: {"put": [object]}, {"delete": [object]}, {"load": path}, {"fault": kind, …}, {"clear": true}, {"reset": true},
         {"down": true}, {"up": true}, {"end_watches": true}, {"bookmark": true}, {"compact": true}, {"restore": version},
-        {"set": {streams, page, watch_seconds, bookmark_seconds}}, {"state": true}."""
+        {"set": {streams, page, protobuf, watch_seconds, bookmark_seconds}}, {"state": true}."""
         name, value = next(iter(order.items()))
         match name:
             case "put":
@@ -139,7 +139,7 @@ class ApiServer:
                 self.reset()
             case "set":
                 for key, it in value.items():
-                    if key not in ("streams", "page", "watch_seconds", "bookmark_seconds"):
+                    if key not in ("streams", "page", "protobuf", "watch_seconds", "bookmark_seconds"):
                         raise ValueError(f"no setting {key}")
                     setattr(self, key, it)
             case "state":

@@ -1,4 +1,5 @@
-// Feeds the decoder of API objects any bytes: as JSON whole, cut in two and sieved, and as YAML.
+// Feeds the decoders of API objects any bytes: as JSON whole, cut in two and sieved, as YAML, and
+// as protobuf whole and cut in two.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -61,6 +62,26 @@ void check_json(std::string_view text, std::size_t cut) {
     }
 }
 
+std::vector<Decoded> read_protobuf(std::string_view first, std::string_view second,
+                                   ProtobufDecoder::Form form, bool& whole) {
+    std::vector<Decoded> objects;
+    ProtobufDecoder decoder{[&](Decoded&& one) { objects.push_back(std::move(one)); }, form};
+    whole = !decoder.feed(first) && !decoder.feed(second) && !decoder.finish();
+    return objects;
+}
+
+void check_protobuf(std::string_view text, std::size_t cut, ProtobufDecoder::Form form) {
+    bool whole = false;
+    bool pieced = false;
+    const auto at_once = read_protobuf(text, {}, form, whole);
+    const auto in_two = read_protobuf(text.substr(0, cut), text.substr(cut), form, pieced);
+    require(whole == pieced && at_once.size() == in_two.size());
+    for (std::size_t i = 0; i < at_once.size(); ++i) {
+        check(at_once[i]);
+        require(at_once[i].object == in_two[i].object && at_once[i].name == in_two[i].name);
+    }
+}
+
 /// A sieve does not ask where the text is cut; and takes nothing out of JSON that an object is made
 /// of. A manifest's decoder has none of its own.
 void check_sieve(std::string_view text, std::size_t cut) {
@@ -108,6 +129,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto cut = (static_cast<std::size_t>(data[0]) << 8U | data[1]) % (text.size() + 1);
     check_json(text, cut);
     check_sieve(text, cut);
+    check_protobuf(text, cut, ProtobufDecoder::Form::single);
+    check_protobuf(text, cut, ProtobufDecoder::Form::watch);
     std::vector<Decoded> objects;
     decode_yaml(text, [&](Decoded&& one) {
         check(one);

@@ -49,6 +49,10 @@ inline std::string status(int code, const std::string& reason, const std::string
 
 /// Pauses are short; what is waited for comes within ten seconds or fails the test.
 struct Watching : SourceListener {
+    /// @param accept the header of that name
+    explicit Watching(std::string accept = "application/json")
+        : source{store, "node-1", quick(), [] { return 0.0; }, *this, std::move(accept)} {}
+
     void changed() override { ++rings; }
     void complete() override { ++completions; }
     void listed(const Resource& resource) override { lists.push_back(resource.name); }
@@ -93,7 +97,7 @@ struct Watching : SourceListener {
     model::Store store;
     int rings{}, completions{};
     std::vector<std::string> lists, odds, troubles, over;
-    Source source{store, "node-1", quick(), [] { return 0.0; }, *this};
+    Source source;
 
 private:
     static Pace quick() {
