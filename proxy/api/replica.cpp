@@ -33,7 +33,7 @@ bool Replica::put(Decoded&& one) {
         return false;
     }
     if (one.object.has_error()) {
-        if (listing_) seen_.insert(name);
+        if (listing_) see(name);
         return false;
     }
     auto& object = *one.object;
@@ -46,8 +46,12 @@ bool Replica::put(Decoded&& one) {
     else if (auto* node = std::get_if<model::Node>(&object); node && kind_ == Kind::node)
         changed = store_.put(std::move(*node));
     else return drop(name); // it says nothing to a proxy, or no longer
-    if (listing_) seen_.insert(name);
+    if (listing_) see(name);
     return changed;
+}
+
+void Replica::see(const model::ObjectName& name) {
+    seen_.insert(seen_.end(), name); // the end is tried first: lists are ordered by name
 }
 
 bool Replica::remove(const Decoded& one) {

@@ -43,6 +43,7 @@ public:
 private:
     void report(const Decoded& one);
     void forget_report(const model::ObjectName& name);
+    void see(const model::ObjectName& name);
     bool drop(const model::ObjectName& name);
     std::vector<model::ObjectName> unseen() const;
 

@@ -31,7 +31,8 @@ void enter_node() {
 
 struct Arguments {
     std::vector<std::string> shapes{"1000x5"};
-    std::set<std::string> parts{"phases", "latency", "mh", "floor", "tools", "program", "list"};
+    std::set<std::string> parts{"phases", "api",   "latency", "mh",
+                                "floor",  "tools", "program", "list"};
     std::string program;
     unsigned idle_seconds{};
     std::size_t tools_limit{1000};
@@ -60,6 +61,10 @@ void measure(const bench::Setting& setting, const Arguments& arguments) {
     if (wanted("phases")) {
         enter_node();
         bench::run_phases(setting);
+    }
+    if (wanted("api")) {
+        enter_node();
+        bench::run_api(setting);
     }
     if (wanted("latency")) {
         enter_node();
@@ -118,7 +123,8 @@ int run(int count, const char* const* values) {
     CLI::App app{"Measures ipvsproxy on this machine's kernel, in network namespaces of its own"};
     Arguments arguments;
     app.add_option("shapes", arguments.shapes, "SERVICESxENDPOINTS, one after the other");
-    app.add_option("--parts", arguments.parts, "phases, latency, mh, floor, tools, program, list")
+    app.add_option("--parts", arguments.parts,
+                   "phases, api, latency, mh, floor, tools, program, list")
         ->delimiter(',')
         ->check(CLI::IsMember(arguments.parts));
     app.add_option("--program", arguments.program, "Path of ipvsproxy, for --parts program");

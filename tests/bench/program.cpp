@@ -2,10 +2,12 @@
 
 #include <malloc.h>
 
+#include <fstream>
 #include <optional>
 #include <stdexcept>
 #include <utility>
 
+#include "proxy/api/replica.h"
 #include "proxy/sync/audit.h"
 #include "proxy/sync/startup.h"
 #include "tests/bench/workload.h"
@@ -45,7 +47,33 @@ void require_clean(const sync::Report& report) {
     if (!report.clean()) throw std::runtime_error{"answers of the kernel were lost"};
 }
 
+/// As a source follows a list: nothing is said to be gone before all of it was seen.
+void take_list(model::Store& store, api::Replica::Kind kind, const std::string& file) {
+    api::Replica replica{store, kind,
+                         [](const api::Oddity& oddity) { throw std::runtime_error{oddity.text}; }};
+    replica.begin_list();
+    api::ProtobufDecoder decoder{[&](api::Decoded&& one) { replica.put(std::move(one)); },
+                                 api::ProtobufDecoder::Form::single};
+    feed_file(file, decoder);
+    replica.complete();
+}
+
 } // namespace
+
+std::size_t feed_file(const std::string& file, api::Decoder& decoder) {
+    constexpr std::size_t piece_bytes = 32U << 10U; // as an answer is read from its connection
+    std::ifstream in{file, std::ios::binary};
+    std::string piece(piece_bytes, '\0');
+    std::size_t bytes = 0;
+    while (in.read(piece.data(), static_cast<std::streamsize>(piece.size())) || in.gcount() > 0) {
+        const auto got = static_cast<std::size_t>(in.gcount());
+        bytes += got;
+        if (const auto problem = decoder.feed(std::string_view{piece}.substr(0, got)))
+            throw std::runtime_error{problem->text()};
+    }
+    if (const auto problem = decoder.finish()) throw std::runtime_error{problem->text()};
+    return bytes;
+}
 
 void put(model::Store& store, api::Decoded&& decoded) {
     if (!decoded.object) throw std::runtime_error{decoded.object.error().text()};
@@ -54,11 +82,22 @@ void put(model::Store& store, api::Decoded&& decoded) {
     else store.put(std::get<model::Service>(std::move(object)));
 }
 
-Program::Program(const Setting& setting, std::string scenario)
+void Program::read_input(const Setting& setting, From from) {
+    if (from == From::manifest) {
+        input_.emplace(files::Where{{setting.manifest}, false});
+        store_ = &input_->store;
+        return;
+    }
+    store_ = &listed_.emplace();
+    take_list(*store_, api::Replica::Kind::service, setting.service_list());
+    take_list(*store_, api::Replica::Kind::slice, setting.slice_list());
+}
+
+Program::Program(const Setting& setting, std::string scenario, From from)
     : shape_{setting.shape.text()}, scenario_{std::move(scenario)} {
     const auto begin = cpu_ns();
     const auto options = setting.options();
-    input_.emplace(files::Where{{setting.manifest}, false});
+    read_input(setting, from);
     step("parse");
     kernel_ = sync::open_kernel(options);
     meter_.watch(*kernel_);
@@ -66,7 +105,7 @@ Program::Program(const Setting& setting, std::string scenario)
     step("open");
     auto before = std::make_optional(sync::snapshot(kernel_->tables()));
     step("read");
-    cluster_ = sync::make_cluster(options, input_->store, kernel_.get(), before->device.elsewhere);
+    cluster_ = sync::make_cluster(options, *store_, kernel_.get(), before->device.elsewhere);
     step("derive");
     cluster_->state().observe(*before);
     before.reset();
@@ -112,7 +151,7 @@ void Program::round() {
 Cost Program::take(const std::string& json) {
     meter_.lap();
     const auto problem = api::decode_json(
-        json, [this](api::Decoded&& decoded) { put(input_->store, std::move(decoded)); },
+        json, [this](api::Decoded&& decoded) { put(*store_, std::move(decoded)); },
         api::Origin::server);
     if (problem) throw std::runtime_error{problem->text()};
     round();

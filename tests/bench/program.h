@@ -16,12 +16,22 @@ namespace ipvsproxy::bench {
 /// Services and slices. @throws std::runtime_error when the object was refused.
 void put(model::Store& store, api::Decoded&& decoded);
 
-/// A start from a manifest: process, state and kernel as they are afterwards.
+/// Feeds a file in pieces. @return its size in bytes. @throws std::runtime_error when it is
+/// refused.
+std::size_t feed_file(const std::string& file, api::Decoder& decoder);
+
+/// Where the objects come from.
+enum class From {
+    manifest,
+    lists ///< as the API server answers in protobuf, read from files
+};
+
+/// A start: process, state and kernel as they are afterwards.
 class Program {
 public:
     /// Reports each step, and their sum as the step "whole", as `scenario`.
     /// @throws std::runtime_error when the kernel refuses anything.
-    Program(const Setting& setting, std::string scenario);
+    Program(const Setting& setting, std::string scenario, From from = From::manifest);
 
     /// How many changes were written.
     std::size_t changes() const noexcept { return changes_; }
@@ -33,13 +43,16 @@ public:
     const std::string& shape() const noexcept { return shape_; }
 
 private:
+    void read_input(const Setting& setting, From from);
     void step(const char* name);
     void round();
 
     std::string shape_, scenario_;
     Meter meter_;
     Cost whole_;
-    std::optional<run::Input> input_;
+    std::optional<run::Input> input_;    ///< of a manifest
+    std::optional<model::Store> listed_; ///< of lists
+    model::Store* store_{};              ///< that of the one or the other
     std::unique_ptr<sync::RealKernel> kernel_;
     std::unique_ptr<sync::Cluster> cluster_;
     std::size_t changes_{};

@@ -1,5 +1,6 @@
-// Reading alone, without a kernel: a list of the API server, or a manifest, to a store. For a clock
-// on a real machine (`taskset -c 1 …/reading list 20000x6 20`), and for callgrind. See README.md.
+// Reading alone, without a kernel: a list of the API server in JSON or protobuf, or a manifest. For
+// a clock on a real machine (`taskset -c 1 …/reading list 20000x6 20`), and for callgrind. See
+// README.md.
 #include <malloc.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -10,6 +11,7 @@
 #include <exception>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <stdexcept>
 #include <string>
 
@@ -31,16 +33,29 @@ double user_ms() {
 
 // Functions of their own: callgrind's inclusive costs are theirs.
 
-[[gnu::noinline]] void read_list(const std::string& file, model::Store& store) {
+void read_slices(const std::string& file, api::Decoder& decoder) {
     std::ifstream in{file, std::ios::binary};
-    api::JsonDecoder decoder{[&](api::Decoded&& decoded) {
-        store.put(std::get<model::EndpointSlice>(std::move(*decoded.object)));
-    }};
     std::string piece(64U << 10U, '\0');
     while (in.read(piece.data(), static_cast<std::streamsize>(piece.size())) || in.gcount() > 0)
         if (decoder.feed(std::string_view{piece}.substr(0, static_cast<std::size_t>(in.gcount()))))
             throw std::runtime_error{"the list is refused"};
     if (decoder.finish()) throw std::runtime_error{"the list is cut"};
+}
+
+api::Receiver into(model::Store& store) {
+    return [&store](api::Decoded&& decoded) {
+        store.put(std::get<model::EndpointSlice>(std::move(*decoded.object)));
+    };
+}
+
+[[gnu::noinline]] void read_list(const std::string& file, model::Store& store) {
+    api::JsonDecoder decoder{into(store)};
+    read_slices(file, decoder);
+}
+
+[[gnu::noinline]] void read_protobuf(const std::string& file, model::Store& store) {
+    api::ProtobufDecoder decoder{into(store), api::ProtobufDecoder::Form::single};
+    read_slices(file, decoder);
 }
 
 [[gnu::noinline]] void read_manifest(const std::string& file, model::Store& store) {
@@ -82,16 +97,24 @@ void report_time(Read read, const std::string& file, std::size_t times) {
 }
 
 void run(const std::string& what, const bench::Shape& shape, std::size_t times) {
-    const bool list = what == "list";
-    if (!list && what != "manifest") throw std::invalid_argument{"neither list nor manifest"};
+    struct Kind {
+        Read read;
+        void (*write)(const bench::Shape&, const bench::Sink&);
+    };
+    const std::map<std::string, Kind> kinds{
+        {"list", {read_list, bench::write_slice_list}},
+        {"protobuf", {read_protobuf, bench::write_protobuf_slices}},
+        {"manifest", {read_manifest, bench::write_manifest}},
+    };
+    if (!kinds.contains(what))
+        throw std::invalid_argument{"neither list, protobuf nor manifest: " + what};
+    const auto [read, write] = kinds.at(what);
     const auto file = std::filesystem::temp_directory_path() /
                       ("reading-" + std::to_string(::getpid()) + ".json");
     bench::in_child([&] { // its memory is not ours
         std::ofstream out{file, std::ios::binary};
-        const auto sink = [&](std::string_view text) { out << text; };
-        list ? bench::write_slice_list(shape, sink) : bench::write_manifest(shape, sink);
+        write(shape, [&](std::string_view text) { out << text; });
     });
-    const Read read = list ? read_list : read_manifest;
     bench::in_child([&] { report_memory(read, file); });
     report_time(read, file, times);
     std::filesystem::remove(file);

@@ -108,30 +108,30 @@ void watch_daemon(const Setting& setting) {
                  static_cast<double>(daemon.memory().now_kib));
 }
 
-void decode_list(const Setting& setting, const std::string& file) {
+/// @param decoder_of makes the decoder of a receiver
+template <class DecoderOf> void decode_list(const Setting& setting, const std::string& scenario,
+                                            const std::string& file, DecoderOf decoder_of) {
     const auto shape = setting.shape.text();
-    std::ifstream in{file, std::ios::binary};
     model::Store store;
-    api::JsonDecoder decoder{[&](api::Decoded&& decoded) { put(store, std::move(decoded)); },
-                             api::Origin::server};
+    const auto decoder =
+        decoder_of([&](api::Decoded&& decoded) { put(store, std::move(decoded)); });
     const auto before = memory_of(self).now_kib;
-    std::string piece(64U << 10, '\0');
-    std::size_t bytes = 0;
     Meter meter;
-    while (in.read(piece.data(), static_cast<std::streamsize>(piece.size())) || in.gcount() > 0) {
-        const auto got = static_cast<std::size_t>(in.gcount());
-        bytes += got;
-        if (const auto problem = decoder.feed(std::string_view{piece}.substr(0, got)))
-            throw std::runtime_error{problem->text()};
-    }
-    if (const auto problem = decoder.finish()) throw std::runtime_error{problem->text()};
-    report(shape, "list of slices decoded", "whole", meter.lap());
-    report_value(shape, "list of slices decoded", "input", "bytes", static_cast<double>(bytes));
+    const auto bytes = feed_file(file, *decoder);
+    report(shape, scenario, "whole", meter.lap());
+    report_value(shape, scenario, "input", "bytes", static_cast<double>(bytes));
     const auto peak = memory_of(self).peak_kib - before;
     ::malloc_trim(0);
-    report_value(shape, "list of slices decoded", "memory", "peak_kib", static_cast<double>(peak));
-    report_value(shape, "list of slices decoded", "memory", "rest_kib",
+    report_value(shape, scenario, "memory", "peak_kib", static_cast<double>(peak));
+    report_value(shape, scenario, "memory", "rest_kib",
                  static_cast<double>(memory_of(self).now_kib - before));
+}
+
+/// @param write_all of a workload's writers
+template <class Write>
+void write_file(const Setting& setting, const std::string& file, const Write& write_all) {
+    std::ofstream out{file, std::ios::binary | std::ios::trunc};
+    write_all(setting.shape, [&](std::string_view text) { out << text; });
 }
 
 } // namespace
@@ -147,13 +147,35 @@ void run_program(const Setting& setting) {
     watch_daemon(setting);
 }
 
+void run_api(const Setting& setting) {
+    in_child([&] { // its memory is not ours
+        write_file(setting, setting.service_list(), write_protobuf_services);
+        write_file(setting, setting.slice_list(), write_protobuf_slices);
+    });
+    in_child([&] { Program{setting, "cold start, API lists", From::lists}; });
+    in_child([&] {
+        if (Program{setting, "adoption, API lists", From::lists}.changes() > 0)
+            throw std::runtime_error{"adoption wrote to the kernel"};
+    });
+    ::unlink(setting.service_list().c_str());
+    ::unlink(setting.slice_list().c_str());
+}
+
 void run_list(const Setting& setting) {
-    const auto file = setting.folder + "/list.json";
-    {
-        std::ofstream out{file, std::ios::binary};
-        write_slice_list(setting.shape, [&](std::string_view text) { out << text; });
-    }
-    in_child([&] { decode_list(setting, file); });
+    const auto file = setting.folder + "/list";
+    in_child([&] { write_file(setting, file, write_slice_list); });
+    in_child([&] {
+        decode_list(setting, "list of slices decoded", file, [](api::Receiver receiver) {
+            return std::make_unique<api::JsonDecoder>(std::move(receiver));
+        });
+    });
+    in_child([&] { write_file(setting, file, write_protobuf_slices); });
+    in_child([&] {
+        decode_list(setting, "list of slices decoded, protobuf", file, [](api::Receiver receiver) {
+            return std::make_unique<api::ProtobufDecoder>(std::move(receiver),
+                                                          api::ProtobufDecoder::Form::single);
+        });
+    });
     ::unlink(file.c_str());
 }
 

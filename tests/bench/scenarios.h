@@ -27,7 +27,11 @@ void run_floor(const Setting& setting);
 /// The same by `ipset restore`, `ipvsadm -R` and `ip -batch`.
 void run_tools(const Setting& setting);
 
-/// The list of all EndpointSlices, as kube-apiserver sends it, decoded into a store.
+/// In process: cold start and adoption from the API server's lists, in protobuf.
+void run_api(const Setting& setting);
+
+/// The list of all EndpointSlices, as kube-apiserver sends it, decoded into a store: JSON,
+/// protobuf.
 void run_list(const Setting& setting);
 
 } // namespace ipvsproxy::bench

@@ -19,10 +19,6 @@ std::string ipv4(std::size_t number) {
                        number & 255);
 }
 
-std::string name_of(std::size_t number) {
-    return fmt::format("service-{:05}", number);
-}
-
 /// What a cluster writes into the metadata of every object, and a proxy does not read.
 std::string cluster_metadata(std::string_view kind, std::size_t number) {
     return fmt::format(
@@ -40,38 +36,30 @@ std::string cluster_metadata(std::string_view kind, std::size_t number) {
         number, kind);
 }
 
-std::string endpoint(std::size_t index, std::size_t address, Form form) {
-    const bool here = index % 100 == 99;
+std::string endpoint_json(const Endpoint& one, std::size_t index, Form form) {
     auto out = fmt::format(
         R"({{"addresses":["{}"],"conditions":{{"ready":true,"serving":true,"terminating":false}},)"
-        R"("nodeName":"node-{}")",
-        ipv4(address), here ? 1 : 2 + index % 50);
+        R"("nodeName":"{}")",
+        one.address, one.node);
     if (form == Form::full)
-        out += fmt::format(
-            R"(,"targetRef":{{"kind":"Pod","namespace":"default","name":"service-{0:05}-7c5ddbdf54-{1:05}",)"
-            R"("uid":"7b4e3f1a-0000-4000-8000-{1:012}"}},"zone":"zone-{2}")",
-            index / 5, index, index % 3);
+        out += fmt::format(R"(,"targetRef":{{"kind":"Pod","namespace":"default","name":"{}",)"
+                           R"("uid":"7b4e3f1a-0000-4000-8000-{:012}"}},"zone":"{}")",
+                           one.pod, index, one.zone);
     return out + '}';
 }
 
-std::string slice(const Shape& shape, std::size_t number, std::size_t first, Generation generation,
-                  Form form) {
+std::string slice_json(const Slice& slice, Form form) {
     auto out = form == Form::lean
                    ? std::string{R"({"apiVersion":"discovery.k8s.io/v1","kind":"EndpointSlice",)"}
                    : std::string{"{"};
-    out += fmt::format(R"("metadata":{{"name":"{0}-{1:04}","namespace":"default","labels":)"
-                       R"({{"kubernetes.io/service-name":"{0}"}})",
-                       name_of(number), first / slice_limit);
-    if (form == Form::full) out += cluster_metadata("Service", number);
+    out += fmt::format(R"("metadata":{{"name":"{}","namespace":"default","labels":)"
+                       R"({{"kubernetes.io/service-name":"{}"}})",
+                       slice.name, slice.service);
+    if (form == Form::full) out += cluster_metadata("Service", slice.number);
     out += R"(},"addressType":"IPv4","ports":[{"name":"http","port":8080,"protocol":"TCP"}],)"
            R"("endpoints":[)";
-    const auto last = std::min(first + slice_limit, shape.endpoints);
-    for (auto each = first; each < last; ++each) {
-        const auto index = number * shape.endpoints + each;
-        if (each > first) out += ',';
-        out += endpoint(index, pod_base + index + (each == 0 ? generation * generation_step : 0),
-                        form);
-    }
+    for (std::size_t index = 0; index < slice.endpoints.size(); ++index)
+        out += (index == 0 ? "" : ",") + endpoint_json(slice.endpoints[index], index, form);
     return out + "]}";
 }
 
@@ -106,16 +94,44 @@ std::string service_json(std::size_t number, Form form) {
         R"({{"apiVersion":"v1","kind":"Service","metadata":{{"name":"{}","namespace":"default"{}}},)"
         R"("spec":{{"type":"ClusterIP","clusterIP":"{}","ports":[{{"name":"http","port":80,)"
         R"("targetPort":8080,"protocol":"TCP"}}]}}}})",
-        name_of(number), form == Form::full ? cluster_metadata("Deployment", number) : "",
-        ipv4(service_base + number));
+        service_name(number), form == Form::full ? cluster_metadata("Deployment", number) : "",
+        service_address(number));
+}
+
+std::string service_name(std::size_t number) {
+    return fmt::format("service-{:05}", number);
+}
+
+std::string service_address(std::size_t number) {
+    return ipv4(service_base + number);
+}
+
+std::vector<Slice> slices_of(const Shape& shape, std::size_t number, Generation generation) {
+    std::vector<Slice> slices;
+    for (std::size_t first = 0; first < shape.endpoints; first += slice_limit) {
+        const auto name = service_name(number);
+        auto& slice = slices.emplace_back(
+            Slice{fmt::format("{}-{:04}", name, first / slice_limit), name, number, {}});
+        const auto last = std::min(first + slice_limit, shape.endpoints);
+        for (auto each = first; each < last; ++each) {
+            const auto index = number * shape.endpoints + each;
+            const bool here = index % 100 == 99;
+            slice.endpoints.push_back(
+                {ipv4(pod_base + index + (each == 0 ? generation * generation_step : 0)),
+                 fmt::format("node-{}", here ? 1 : 2 + index % 50),
+                 fmt::format("service-{:05}-7c5ddbdf54-{:05}", number, index),
+                 fmt::format("zone-{}", index % 3)});
+        }
+    }
+    return slices;
 }
 
 std::vector<std::string> slices_json(const Shape& shape, std::size_t number, Generation generation,
                                      Form form) {
-    std::vector<std::string> slices;
-    for (std::size_t first = 0; first < shape.endpoints; first += slice_limit)
-        slices.push_back(slice(shape, number, first, generation, form));
-    return slices;
+    std::vector<std::string> all;
+    for (const auto& one : slices_of(shape, number, generation))
+        all.push_back(slice_json(one, form));
+    return all;
 }
 
 std::string list_json(const std::vector<std::string>& objects) {

@@ -31,6 +31,19 @@ enum class Form {
 inline constexpr std::string_view node_name = "node-1";
 Address kubernetes_address();
 
+/// What a slice of the workload has, for whoever writes it in another form.
+struct Endpoint {
+    std::string address, node, pod, zone;
+};
+struct Slice {
+    std::string name, service;
+    std::size_t number{};
+    std::vector<Endpoint> endpoints;
+};
+std::string service_name(std::size_t number);
+std::string service_address(std::size_t number);
+std::vector<Slice> slices_of(const Shape& shape, std::size_t number, Generation generation = 0);
+
 /// One core/v1 Service as JSON. @param number from 0; `services` and more are further ones.
 std::string service_json(std::size_t number, Form form = Form::lean);
 /// Its EndpointSlices, of 100 endpoints at most, each as JSON. One endpoint of a hundred is on the
@@ -45,5 +58,8 @@ using Sink = std::function<void(std::string_view)>;
 void write_manifest(const Shape& shape, const Sink& sink);
 /// All slices as kube-apiserver answers a list request.
 void write_slice_list(const Shape& shape, const Sink& sink);
+/// All Services, or all slices, as kube-apiserver answers a list request in protobuf.
+void write_protobuf_services(const Shape& shape, const Sink& sink);
+void write_protobuf_slices(const Shape& shape, const Sink& sink);
 
 } // namespace ipvsproxy::bench
