@@ -146,7 +146,9 @@ asio::awaitable<std::optional<Trouble>> Source::ask(Client& client, Collection& 
     if (ask.begins_list) one.replica.begin_list();
     Request request;
     request.target = ask.target;
-    request.accept = one.only_json ? json_only : accept_;
+    // Should a server's protobuf ever be another than is known here, its JSON will do.
+    constexpr unsigned too_often = 2;
+    request.accept = one.broken_protobuf < too_often ? accept_ : json_only;
     request.idle_limit = ask.silence;
     std::unique_ptr<Answer> answer;
     std::optional<Trouble> trouble;
@@ -200,8 +202,7 @@ asio::awaitable<std::optional<Trouble>> Source::read(Collection& one, Answer& an
         if (reading.listed && until == Until::listed) co_return std::nullopt;
     }
     if (reading.stopped) co_return std::nullopt;
-    // Should a server's protobuf ever be another than is known here, its JSON will do.
-    if (end == End::broken && is_protobuf(type)) one.only_json = true;
+    if (is_protobuf(type)) one.broken_protobuf = end == End::broken ? one.broken_protobuf + 1 : 0;
     auto trouble = ended(reading, *end, decoder->list_end());
     tell(reading);
     co_return trouble;

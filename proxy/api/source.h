@@ -70,7 +70,7 @@ private:
     struct Collection {
         Reflector reflector;
         Replica replica;
-        bool only_json{}; ///< the server's protobuf could not be read
+        unsigned broken_protobuf{}; ///< answers in a row that could not be read
     };
     /// The reading of one body.
     struct Reading {

@@ -83,6 +83,7 @@ def whatever_happens_nothing_is_lost():
                 ("stalled events", lambda: server.do(fault="stall", match=" event$", times=None), clear, None),
                 ("slow", lambda: server.do(fault="slow", times=None, bytes=64, seconds=0.002), clear, None),
                 ("no JSON in a watch", lambda: server.do(fault="garbage", match="watch=1"), clear, "not the API's JSON"),
+                ("JSON alone", lambda: (server.do(set={"protobuf": False}), server.do(reset=True)), lambda: server.do(set={"protobuf": True}), None),
                 ("no API at all", lambda: (server.do(fault="plain", times=None), server.do(fault="status", match="watch=1", code=404, times=None),
                                            server.do(reset=True)), clear, None),
                 ("429", refuse(429), clear, "HTTP status 429"),

@@ -62,10 +62,11 @@ TEST_CASE("a source asks for protobuf, and follows it", "[api]") {
     CHECK(watch.service_names() == std::vector<std::string>{"a", "b"});
 }
 
-TEST_CASE("a server whose protobuf cannot be read is asked for JSON from then on", "[api]") {
+TEST_CASE("a server whose protobuf cannot be read twice is asked for JSON from then on", "[api]") {
     Watching watch{both};
-    watch.script.add(services, {.pieces = {"k8s\1what is this?"},
-                                .headers = {{"Content-Type", protobuf + ";stream=watch"}}});
+    for (int i = 0; i < 2; ++i)
+        watch.script.add(services, {.pieces = {"k8s\1what is this?"},
+                                    .headers = {{"Content-Type", protobuf + ";stream=watch"}}});
     watch.script.add(services,
                      {.pieces = {event("ADDED", service_item("a"), 9) + bookmark(10, true)},
                       .then = Then::hold});
