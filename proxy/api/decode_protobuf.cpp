@@ -53,6 +53,7 @@ private:
     /// How many elements the lists of one message have had so far, by field.
     using Elements = std::array<std::uint32_t, 24>;
 
+    // NOLINTNEXTLINE(misc-no-recursion): as deep as the tables are, six at the most
     void read(pbf_reader in, const Message& message, const Place* outer) {
         Elements elements{};
         while (in.next()) {
@@ -78,6 +79,7 @@ private:
         return field.shape == Shape::texts || field.shape == Shape::objects;
     }
 
+    // NOLINTNEXTLINE(misc-no-recursion)
     void take(pbf_reader& in, const Message::Slot& slot, const Place& place) {
         const auto& field = *slot.field;
         switch (field.shape) {
@@ -168,12 +170,13 @@ private:
     }
 
     /// `spec.ports[0].port`
-    static std::string path(const Place* place) {
-        if (place == nullptr) return {};
-        auto text = path(place->outer);
-        if (!text.empty()) text += '.';
-        text += place->field->key;
-        if (place->index > 0) text += '[' + std::to_string(place->index - 1) + ']';
+    static std::string path(const Place* innermost) {
+        std::string text;
+        for (const auto* place = innermost; place != nullptr; place = place->outer) {
+            std::string step{place->field->key};
+            if (place->index > 0) step += '[' + std::to_string(place->index - 1) + ']';
+            text = text.empty() ? step : step + '.' + text;
+        }
         return text;
     }
 
