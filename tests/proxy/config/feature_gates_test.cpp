@@ -35,6 +35,25 @@ TEST_CASE("P-101 a gate can be set, a locked one only to what it is", "[config]"
           "true");
 }
 
+TEST_CASE("every locked gate is on, and refuses to be turned off", "[config]") {
+    std::size_t locked = 0;
+    for (const auto& gate : known_gates()) {
+        if (!gate.locked) continue;
+        ++locked;
+        CAPTURE(gate.name);
+        CHECK(gate.enabled);
+        CHECK(FeatureGates::resolve({{std::string{gate.name}, true}}).has_value());
+        CHECK(FeatureGates::resolve({{std::string{gate.name}, false}}).error() ==
+              "cannot set feature gate " + std::string{gate.name} +
+                  " to false, feature is locked to true");
+    }
+    CHECK(locked == 56);
+    CHECK(FeatureGates::resolve({{"NFTablesProxyMode", false}, {"SidecarContainers", false}})
+              .error() ==
+          "[cannot set feature gate NFTablesProxyMode to false, feature is locked to true, cannot "
+          "set feature gate SidecarContainers to false, feature is locked to true]");
+}
+
 TEST_CASE("an unknown gate is an error, and all errors are told together", "[config]") {
     CHECK(FeatureGates::resolve({{"Nonsense", true}}).error() ==
           "unrecognized feature gate: Nonsense");
