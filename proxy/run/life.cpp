@@ -64,7 +64,6 @@ Life::Life(Settings& settings, Source& source, Signals& signals)
       serving_{io_, setting(options_, *kernel_, source_), reporter_} {
     log::info("Writing iptables rules", {{"backend", iptables::name(kernel_->backend().backend)},
                                          {"reason", kernel_->backend().reason}});
-    sync::prepare(*kernel_, options_);
     observers_.add(log_);
     takeover_.emplace(kernel_->backend().backend, enabled_families(*kernel_),
                       [this] { return rules_stand(); });
@@ -95,11 +94,9 @@ asio::awaitable<void> Life::begin() {
     co_await source_.find_node();
     if (leaving_) co_return;
     auto& store = source_.store();
+    sync::require_pod_cidrs(options_, store);
     if (const auto* node = store.node(options_.node_name)) pod_cidrs_ = node->pod_cidrs;
-    if (local_by_node(options_) && pod_cidrs_.empty())
-        throw std::runtime_error{"no podCIDRs of node \"" + options_.node_name +
-                                 "\" are known, which detectLocalMode NodeCIDR goes by: see that "
-                                 "its Node object is there and has spec.podCIDRs"};
+    sync::prepare(*kernel_, options_); // nothing is set for a Node that cannot be kept
     cluster_ = sync::make_cluster(options_, store, kernel_.get(), {}, sync::Complaints::errors);
     store.take_node_changed();
     serving_.attach(*cluster_, addresses_of(kernel_->tables().device));

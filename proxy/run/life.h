@@ -32,11 +32,12 @@ enum class Ending : std::uint8_t {
 /// Puts the parts together and lets them run on the thread that calls live().
 class Life : private Listener {
 public:
-    /// Opens the kernel's tables and sets its switches. All that is passed in outlives it.
-    /// @throws std::exception when the node cannot be kept with these options.
+    /// Opens the kernel's tables. All that is passed in outlives it.
+    /// @throws std::exception when they cannot be.
     Life(Settings& settings, Source& source, Signals& signals);
 
-    /// Returns after the round that is under way; the kernel's state stays as it is.
+    /// Sets the kernel's switches once the Node is known, and keeps the node. Returns after the
+    /// round that is under way; the kernel's state stays as it is.
     /// @throws what ended it otherwise.
     Ending live();
 

@@ -67,16 +67,17 @@ std::string dotted(std::string name) {
     return name;
 }
 
-std::vector<config::Sysctl> wanted_sysctls(RealKernel& kernel, const config::Options& options) {
-    auto all = config::conntrack_sysctls(options.configuration.conntrack, config::online_cpus());
+std::vector<config::Sysctl> conntrack_sysctls(const config::Options& options) {
+    return config::conntrack_sysctls(options.configuration.conntrack, config::online_cpus());
+}
+
+std::vector<config::Sysctl> ipvs_sysctls(RealKernel& kernel, const config::Options& options) {
     const auto release = kernel.sysctls().read("kernel/osrelease").value_or("");
     const auto version = config::parse_kernel_version(release);
     if (!version)
         throw std::runtime_error{"kernel release \"" + release +
                                  "\" (/proc/sys/kernel/osrelease) does not begin with a version"};
-    const auto ipvs = config::ipvs_sysctls(options.configuration.ipvs.strict_arp, *version);
-    all.insert(all.end(), ipvs.begin(), ipvs.end());
-    return all;
+    return config::ipvs_sysctls(options.configuration.ipvs.strict_arp, *version);
 }
 
 ipvs::Timeouts wanted_timeouts(const config::Options& options) {
@@ -107,8 +108,8 @@ std::string sysctl_refused(const config::SysctlChange& change) {
            "; set it on the host, or give the process the right to";
 }
 
-void prepare_sysctls(RealKernel& kernel, const config::Options& options, std::size_t& written) {
-    const auto wanted = wanted_sysctls(kernel, options);
+void prepare_sysctls(RealKernel& kernel, std::span<const config::Sysctl> wanted,
+                     std::size_t& written) {
     for (const auto& change : config::apply_sysctls(wanted, kernel.sysctls())) {
         if (!change.error) {
             ++written;
@@ -257,6 +258,15 @@ std::unique_ptr<Cluster> make_cluster(const config::Options& options, model::Sto
     return cluster;
 }
 
+void require_pod_cidrs(const config::Options& options, const model::Store& store) {
+    if (options.parsed.local_mode != config::LocalMode::node_cidr) return;
+    const auto* node = store.node(options.node_name);
+    if (node == nullptr || node->pod_cidrs.empty())
+        throw std::runtime_error{"no podCIDRs of node \"" + options.node_name +
+                                 "\" are known, which detectLocalMode NodeCIDR goes by: see that "
+                                 "its Node object is there and has spec.podCIDRs"};
+}
+
 std::optional<iptables::Backend> wanted_backend(const config::Options& options) {
     switch (options.iptables_backend) {
     case config::IptablesBackend::automatic:
@@ -282,7 +292,10 @@ void take_node(Cluster& cluster, const config::Options& options, const model::St
 
 std::vector<SwitchChange> switch_changes(RealKernel& kernel, const config::Options& options) {
     std::vector<SwitchChange> all;
-    for (const auto& wanted : wanted_sysctls(kernel, options)) {
+    auto all_wanted = conntrack_sysctls(options);
+    const auto of_ipvs = ipvs_sysctls(kernel, options);
+    all_wanted.insert(all_wanted.end(), of_ipvs.begin(), of_ipvs.end());
+    for (const auto& wanted : all_wanted) {
         const auto seen = kernel.sysctls().read(wanted.name);
         // One that this namespace makes read-only is no difference that apply could remove.
         const bool fixed = access(("/proc/sys/" + wanted.name).c_str(), W_OK) != 0;
@@ -300,9 +313,10 @@ std::size_t prepare(RealKernel& kernel, const config::Options& options) {
     std::size_t written = 0;
     if (kernel.tables().rules.v6 == nullptr)
         log::info("This node has no IPv6, or it is disabled: it is kept for IPv4 alone");
-    prepare_sysctls(kernel, options, written);
+    prepare_sysctls(kernel, conntrack_sysctls(options), written);
     prepare_conntrack_buckets(options, written);
     ipvs::probe(kernel.tables().ipvs, options.configuration.ipvs.scheduler);
+    prepare_sysctls(kernel, ipvs_sysctls(kernel, options), written);
     prepare_timeouts(kernel, options, written);
     return written;
 }

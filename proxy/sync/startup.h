@@ -41,6 +41,10 @@ std::unique_ptr<Cluster> make_cluster(const config::Options& options, model::Sto
                                       const PerFamily<bool>& enabled,
                                       std::span<const InterfaceAddress> elsewhere);
 
+/// What no Node can do without where pods are told by its podCIDRs (detectLocalMode NodeCIDR).
+/// @throws std::runtime_error when they are not known.
+void require_pod_cidrs(const config::Options& options, const model::Store& store);
+
 /// The iptables variant that the operator has set; nothing: look and choose.
 std::optional<iptables::Backend> wanted_backend(const config::Options& options);
 
@@ -60,7 +64,8 @@ struct SwitchChange {
 std::vector<SwitchChange> switch_changes(RealKernel& kernel, const config::Options& options);
 
 /// Sets the switches, the conntrack table's size and the IPVS timeouts that differ, and makes sure
-/// that the kernel has the scheduler. What is a mere wish and cannot be set is a warning (D-21).
+/// that the kernel has the scheduler, before any switch of IPVS is set. What is a mere wish and
+/// cannot be set is a warning (D-21).
 /// @return how many it set.
 /// @throws std::runtime_error when a switch cannot be set without which nothing is forwarded;
 /// std::system_error when the scheduler is missing.

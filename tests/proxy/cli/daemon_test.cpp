@@ -233,6 +233,7 @@ TEST_CASE("P-260 in mode NodeCIDR a node without podCIDRs cannot be kept", "[.ke
     CHECK(daemon.end() == 1);
     CHECK_THAT(daemon.log(), Contains("no podCIDRs of node \"node-1\" are known"));
     CHECK(scheduler().empty());
+    CHECK(must_run({"sysctl", "-n", "net.ipv4.vs.conntrack"}) == "0\n"); // nothing is touched
 }
 
 TEST_CASE("P-261 other podCIDRs end it in mode NodeCIDR; a Node that changes otherwise, or goes, "
