@@ -3,7 +3,6 @@
 #include <boost/json.hpp>
 #include <chrono>
 #include <iostream>
-#include <stdexcept>
 
 #include "proxy/cli/command.h"
 #include "proxy/cli/objects.h"
@@ -100,9 +99,7 @@ void print_json(const Result& result) {
 int apply(const Invocation& call) {
     const auto options = complete_options(call);
     auto input = read_objects(call, options);
-    if (const auto broken = input.unread; broken > 0) // its Services would be removed
-        throw std::runtime_error{std::to_string(broken) + (broken == 1 ? " input" : " inputs") +
-                                 " could not be read; nothing was written"};
+    sync::require_pod_cidrs(options, input.store);
     const auto kernel = sync::open_kernel(options);
     const auto switches = sync::prepare(*kernel, options);
     const auto cluster = compare(options, input.store, *kernel);

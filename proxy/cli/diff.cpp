@@ -97,6 +97,7 @@ void add_switches(std::vector<plan::Line>& lines, const std::vector<sync::Switch
 int diff(const Invocation& call) {
     const auto options = complete_options(call);
     auto input = read_objects(call, options);
+    sync::require_pod_cidrs(options, input.store);
     std::unique_ptr<sync::RealKernel> kernel;
     plan::NodeSnapshot seen;
     if (call.snapshot_file.empty()) {

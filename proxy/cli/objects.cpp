@@ -1,5 +1,6 @@
 #include "proxy/cli/objects.h"
 
+#include <stdexcept>
 #include <string>
 #include <utility>
 
@@ -38,10 +39,16 @@ std::unique_ptr<api::Client> connect(const config::Options& options,
 Objects read_objects(const Invocation& call, const config::Options& options) {
     if (call.files.empty()) {
         auto listed = run::list_once(options, connect);
-        return {std::move(listed.store), 0, listed.refused};
+        return {std::move(listed.store), listed.refused};
     }
     run::Input input{{call.files, call.recursive}};
-    return {std::move(input.store), input.source.unread(), input.source.in_error()};
+    if (const auto unread = input.source.unread(); unread > 0)
+        throw std::runtime_error{
+            std::to_string(unread) +
+            (unread == 1 ? " input could not be read; nothing was done, for what it holds"
+                         : " inputs could not be read; nothing was done, for what they hold") +
+            " would count as removed"};
+    return {std::move(input.store), input.source.in_error()};
 }
 
 std::unique_ptr<run::Source> open_source(const Invocation& call, const config::Options& options) {

@@ -13,11 +13,11 @@ namespace ipvsproxy::cli {
 /// What a command that runs once works on.
 struct Objects {
     model::Store store{};
-    std::size_t unread{};   ///< files that could not be read at all
-    std::size_t in_error{}; ///< files and objects with errors, each of which was logged
+    std::size_t in_error{}; ///< objects with errors, each of which was logged
 };
 
-/// Reads all of it once. @throws std::runtime_error when the API server does not give it.
+/// Reads all of it once. @throws std::runtime_error when the API server does not give it, or a file
+/// cannot be read at all.
 Objects read_objects(const Invocation& call, const config::Options& options);
 
 /// What the daemon follows. @throws std::runtime_error when there is nothing to follow.

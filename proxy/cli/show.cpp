@@ -27,6 +27,7 @@ void print(const plan::NodeSnapshot& state, Output output) {
 int plan(const Invocation& call) {
     const auto options = complete_options(call);
     auto input = read_objects(call, options);
+    sync::require_pod_cidrs(options, input.store);
     KernelDevice device{std::string{sync::device_name}};
     KernelSysctls sysctls;
     const auto cluster = sync::make_cluster(options, input.store, sync::supported_families(sysctls),

@@ -16,7 +16,7 @@ TEST_CASE("apply writes nothing when an input cannot be read", "[cli][apply][.ke
             .clean());
     Invocation call;
     call.files = {"/no/such/folder"};
-    CHECK_THROWS_WITH(apply(call), Catch::Contains("nothing was written"));
+    CHECK_THROWS_WITH(apply(call), Catch::Contains("nothing was done"));
     CHECK(table.services().contains(key));
 }
 

@@ -245,6 +245,25 @@ TEST_CASE("the completion of zsh knows short and long options as one") {
 
 TEST_CASE("a malformed Service is named with file, place and field; the others stand") {
     const std::string good = "apiVersion: v1\nkind: Service\nmetadata: {name: good}\n"
+TEST_CASE("an input that cannot be read is an error, and nothing is shown of the others") {
+    const std::string good = "apiVersion: v1\nkind: Service\nmetadata: {name: good}\n"
+                             "spec:\n  clusterIP: 10.96.0.1\n  ports: [{port: 80}]\n";
+    for (const auto& [command, status] :
+         {std::pair{"plan", 1}, std::pair{"diff", 2}, std::pair{"apply", 1}}) {
+        const auto missing = call({command, "-f", "-", "-f", "/nonexistent"}, good);
+        CAPTURE(command, missing);
+        CHECK(missing.status == status);
+        CHECK(missing.out.empty());
+        CHECK_THAT(missing.err, Contains("/nonexistent: No such file or directory") &&
+                                    Contains(std::string{"ipvsproxy "} + command +
+                                             ": 1 input could not be read; nothing was done"));
+        const auto no_yaml = call({command, "-f", "-", "-f", "/nonexistent"}, "a: [");
+        CHECK(no_yaml.status == status);
+        CHECK(no_yaml.out.empty());
+        CHECK_THAT(no_yaml.err, Contains(": 2 inputs could not be read; nothing was done"));
+    }
+}
+
                              "spec:\n  clusterIP: 10.96.0.1\n  ports: [{port: 80}]\n";
     const std::string bad = "---\napiVersion: v1\nkind: Service\nmetadata: {name: bad}\n"
                             "spec:\n  clusterIP: 10.96.0.2\n  ports:\n  - port: 700000\n";

@@ -133,6 +133,18 @@ TEST_CASE("apply says in one line what it lacks", "[.kernel]") {
     CHECK(scheduler.status == 1);
     CHECK_THAT(scheduler.err, Contains("modprobe ip_vs_nosuch"));
     CHECK(must_run({"ipvsadm", "-S", "-n"}).empty());
+    CHECK(must_run({"sysctl", "-n", "net.ipv4.vs.conntrack"}) == "0\n");
+    CHECK(must_run({"sysctl", "-n", "net.ipv4.ip_forward"}) == "0\n");
+
+    for (const auto& [command, status] :
+         {std::pair{"apply", 1}, std::pair{"diff", 2}, std::pair{"plan", 1}}) {
+        const auto pods = on_node({command, "--detect-local-mode", "NodeCIDR"}, web);
+        CAPTURE(command, pods);
+        CHECK(pods.status == status);
+        CHECK(pods.out.empty());
+        CHECK_THAT(pods.err, Contains("no podCIDRs of node"));
+    }
+    CHECK(must_run({"sysctl", "-n", "net.ipv4.vs.conntrack"}) == "0\n");
 
     const auto rights = run_command(
         {"setpriv", "--bounding-set=-all", "--inh-caps=-all", program_path(), "apply", "-f", "-"},
