@@ -103,7 +103,7 @@ int not_parsed(const CLI::App& program, const CLI::ParseError& error, const std:
         return exit_success;
     }
     const auto command = known ? first : std::string{};
-    return failed(command, mistake(error, command));
+    return failed(command, mistake(error, program.remaining(true), command));
 }
 
 int print_help(const CLI::App& program, const std::string& topic) {

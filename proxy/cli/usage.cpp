@@ -56,11 +56,11 @@ std::string behind_colon(const std::string& text) {
     return colon == std::string::npos ? text : text.substr(colon + 2);
 }
 
-std::string words(const CLI::ParseError& error) {
+std::string words(const CLI::ParseError& error, const std::vector<std::string>& extras) {
     const std::string text = error.what();
     const auto kind = static_cast<CLI::ExitCodes>(error.get_exit_code());
     if (kind == CLI::ExitCodes::ExtrasError) {
-        const auto extra = behind_colon(text);
+        const auto extra = extras.empty() ? behind_colon(text) : extras.front();
         return (extra.starts_with('-') ? "unknown flag: " : "unexpected argument: ") + extra;
     }
     if (kind == CLI::ExitCodes::RequiredError)
@@ -83,8 +83,10 @@ std::string program_help(const CLI::App& program) {
                                               CLI::AppFormatMode::Normal);
 }
 
-std::string mistake(const CLI::ParseError& error, const std::string& command) {
-    return words(error) + "; see ipvsproxy " + (command.empty() ? "" : command + ' ') + "--help";
+std::string mistake(const CLI::ParseError& error, const std::vector<std::string>& extras,
+                    const std::string& command) {
+    return words(error, extras) + "; see ipvsproxy " + (command.empty() ? "" : command + ' ') +
+           "--help";
 }
 
 } // namespace ipvsproxy::cli

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace CLI { // NOLINT(readability-identifier-naming): its own name
 class App;
@@ -20,7 +21,9 @@ std::shared_ptr<CLI::FormatterBase> help_formatter();
 std::string program_help(const CLI::App& program);
 
 /// What is wrong with a command line, and where to look: `unknown flag: --x; see ipvsproxy --help`.
+/// @param extras the words that nothing was made of, as they were typed
 /// @param command the first word if it is a command, else empty
-std::string mistake(const CLI::ParseError& error, const std::string& command);
+std::string mistake(const CLI::ParseError& error, const std::vector<std::string>& extras,
+                    const std::string& command);
 
 } // namespace ipvsproxy::cli

@@ -56,6 +56,8 @@ TEST_CASE("what is wrong with a command line is one line: command, mistake, wher
           "ipvsproxy plan: unknown flag: --no-such; see ipvsproxy plan --help\n");
     CHECK(told({"version", "now"}) ==
           "ipvsproxy version: unexpected argument: now; see ipvsproxy version --help\n");
+    CHECK(told({"snapshot", "one", "two", "-x"}) ==
+          "ipvsproxy snapshot: unexpected argument: one; see ipvsproxy snapshot --help\n");
     CHECK(told({"plan", "-f"}) ==
           "ipvsproxy plan: flag needs an argument: --filename; see ipvsproxy plan --help\n");
     CHECK(told({"plan", "-o", "xml"}) ==
@@ -243,8 +245,6 @@ TEST_CASE("the completion of zsh knows short and long options as one") {
     CHECK(under_its_name.find("--filename") == std::string::npos);
 }
 
-TEST_CASE("a malformed Service is named with file, place and field; the others stand") {
-    const std::string good = "apiVersion: v1\nkind: Service\nmetadata: {name: good}\n"
 TEST_CASE("an input that cannot be read is an error, and nothing is shown of the others") {
     const std::string good = "apiVersion: v1\nkind: Service\nmetadata: {name: good}\n"
                              "spec:\n  clusterIP: 10.96.0.1\n  ports: [{port: 80}]\n";
@@ -264,6 +264,8 @@ TEST_CASE("an input that cannot be read is an error, and nothing is shown of the
     }
 }
 
+TEST_CASE("a malformed Service is named with file, place and field; the others stand") {
+    const std::string good = "apiVersion: v1\nkind: Service\nmetadata: {name: good}\n"
                              "spec:\n  clusterIP: 10.96.0.1\n  ports: [{port: 80}]\n";
     const std::string bad = "---\napiVersion: v1\nkind: Service\nmetadata: {name: bad}\n"
                             "spec:\n  clusterIP: 10.96.0.2\n  ports:\n  - port: 700000\n";
