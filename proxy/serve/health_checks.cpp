@@ -49,34 +49,38 @@ HealthCheckServers::HealthCheckServers(boost::asio::any_io_executor executor,
     : executor_{std::move(executor)}, health_{health},
       addresses_{std::move(addresses)}, failed_{std::move(failed)} {}
 
-void HealthCheckServers::sync(const Wanted& wanted, const PerFamily<bool>& families_taken) {
-    for (const auto family : families)
+void HealthCheckServers::sync(const Wanted& wanted, const std::set<model::ObjectName>& changed,
+                              const PerFamily<bool>& families_taken) {
+    for (const auto family : families) {
+        due_[family].insert(changed.begin(), changed.end());
         if (families_taken[family]) sync(wanted, family);
+    }
 }
 
 void HealthCheckServers::sync(const Wanted& wanted, Family family) {
     auto& servers = servers_[family];
-    const auto wish = [&](const model::ObjectName& name) {
+    std::map<model::ObjectName, const plan::HealthCheck*> to_open;
+    for (const auto& name : std::exchange(due_[family], {})) {
         const auto at = wanted.find(name);
-        return at != wanted.end() && at->second.local_endpoints[family] ? &at->second : nullptr;
-    };
-    std::erase_if(servers, [&](const auto& entry) {
-        const auto* check = wish(entry.first);
-        if (check != nullptr && check->port == entry.second.port) return false;
-        log::verbose(2, "Closing the health check of a Service",
-                     {{"service", entry.first}, {"port", entry.second.port.value}});
-        return true;
-    });
-    std::erase_if(told_, [&](const auto& entry) {
-        return entry.first.second == family && wish(entry.first.first) == nullptr;
-    });
-    for (const auto& [name, check] : wanted) {
-        const auto& count = check.local_endpoints[family];
-        if (!count) continue;
-        const auto at = servers.find(name);
-        if (at != servers.end()) *at->second.count = *count;
-        else open(name, check.port, *count, family);
+        const auto* wish =
+            at != wanted.end() && at->second.local_endpoints[family] ? &at->second : nullptr;
+        const auto served = servers.find(name);
+        const bool stays =
+            wish != nullptr && served != servers.end() && served->second.port == wish->port;
+        if (stays) *served->second.count = *wish->local_endpoints[family];
+        else if (served != servers.end()) close(name, family);
+        if (wish == nullptr) told_.erase({name, family});
+        else if (!stays) to_open.emplace(name, wish);
     }
+    for (const auto& [name, wish] : to_open) // a port may have been that of one just closed
+        open(name, wish->port, *wish->local_endpoints[family], family);
+}
+
+void HealthCheckServers::close(const model::ObjectName& name, Family family) {
+    const auto served = servers_[family].find(name);
+    log::verbose(2, "Closing the health check of a Service",
+                 {{"service", name}, {"port", served->second.port.value}});
+    servers_[family].erase(served);
 }
 
 void HealthCheckServers::open(const model::ObjectName& name, Port port, std::size_t count,
@@ -101,6 +105,7 @@ void HealthCheckServers::open(const model::ObjectName& name, Port port, std::siz
 
 void HealthCheckServers::fail(const model::ObjectName& name, Port port, Family family,
                               const std::string& why) {
+    due_[family].insert(name);
     if (std::exchange(told_[{name, family}], why) != why)
         log::error("The health check of a Service cannot be served; tried again after the next "
                    "sync",

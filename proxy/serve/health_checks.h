@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -41,8 +42,11 @@ public:
 
     /// Opens what is new, closes what has gone, and takes over the counts. A Service that keeps its
     /// port keeps its server.
-    /// @param families those whose last sync was successful; the others stay as they are
-    void sync(const Wanted& wanted, const PerFamily<bool>& families);
+    /// @param changed all whose wish is another than at the last call; no other is looked at
+    /// @param families those whose last sync was successful; the others stay as they are, until
+    /// theirs is
+    void sync(const Wanted& wanted, const std::set<model::ObjectName>& changed,
+              const PerFamily<bool>& families);
     /// No more connections; running requests are answered.
     void close();
     /// Ends when they are, or after `grace`.
@@ -59,6 +63,7 @@ private:
     using Key = std::pair<model::ObjectName, Family>;
 
     void sync(const Wanted& wanted, Family family);
+    void close(const model::ObjectName& name, Family family);
     void open(const model::ObjectName& name, Port port, std::size_t count, Family family);
     void fail(const model::ObjectName& name, Port port, Family family, const std::string& why);
 
@@ -67,6 +72,7 @@ private:
     PerFamily<std::vector<Address>> addresses_;
     Failed failed_;
     PerFamily<Servers> servers_;
+    PerFamily<std::set<model::ObjectName>> due_; ///< changed, or not to be listened for
     std::map<Key, std::string> told_;
 };
 

@@ -64,7 +64,8 @@ void Serving::reached(const PerFamily<bool>& families_reached) {
     health_.ready();
     for (const auto family : families)
         if (families_reached[family]) health_.updated(family, Instant::now());
-    health_checks_->sync(cluster_->health_checks(), families_reached);
+    health_checks_->sync(cluster_->health_checks(), cluster_->take_changed_health_checks(),
+                         families_reached);
 }
 
 http::Response Serving::health_page(const http::Request& request) {

@@ -95,14 +95,13 @@ void Cluster::derive(const model::ObjectName& name, const model::Service* servic
                      const model::Store::Slices& slices) {
     index(name, service);
     if (service == nullptr) {
-        health_checks_.erase(name);
+        probe(name, {});
         state_.replace(name, {});
         return;
     }
     auto wish = plan::contribution(*service, slices, facts_, state_.settings());
     if (!wish.udp_flows.empty()) flows_due_.insert(name);
-    if (wish.health_check) health_checks_.insert_or_assign(name, *wish.health_check);
-    else health_checks_.erase(name);
+    probe(name, wish.health_check);
     state_.replace(name, std::move(wish));
 }
 
@@ -128,6 +127,20 @@ void Cluster::index(const model::ObjectName& name, const model::Service* service
     for (const auto& address : next)
         by_outer_address_[address].insert(name);
     if (!next.empty()) outer_addresses_.emplace(name, std::move(next));
+}
+
+void Cluster::probe(const model::ObjectName& name, const std::optional<plan::HealthCheck>& check) {
+    const auto known = health_checks_.find(name);
+    if (!check) {
+        if (known == health_checks_.end()) return;
+        health_checks_.erase(known);
+    } else if (known == health_checks_.end()) {
+        health_checks_.emplace(name, *check);
+    } else {
+        if (known->second == *check) return;
+        known->second = *check;
+    }
+    changed_health_checks_.insert(name);
 }
 
 Round Cluster::take_round(plan::Moment now) {

@@ -6,6 +6,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "proxy/model/store.h"
@@ -88,6 +89,10 @@ public:
     const std::map<model::ObjectName, plan::HealthCheck>& health_checks() const noexcept {
         return health_checks_;
     }
+    /// Services whose health check came, went or changed since the last call.
+    std::set<model::ObjectName> take_changed_health_checks() {
+        return std::exchange(changed_health_checks_, {});
+    }
     /// The store's changes that have been taken up.
     const model::Store::Changed& derived() const noexcept { return derived_; }
     /// What slices of these families were changed for, and is derived by now; each once.
@@ -99,6 +104,7 @@ private:
     void derive(const model::ObjectName& name, const model::Service* service,
                 const model::Store::Slices& slices);
     void index(const model::ObjectName& name, const model::Service* service);
+    void probe(const model::ObjectName& name, const std::optional<plan::HealthCheck>& check);
     void hold_device(Round& round);
     void complete_servers(plan::NodeChanges& changes, plan::Moment now);
     void open_doors(Round& round);
@@ -115,6 +121,7 @@ private:
     std::map<Address, std::set<model::ObjectName>> by_outer_address_; ///< external and ingress
     std::map<model::ObjectName, std::vector<Address>> outer_addresses_;
     std::map<model::ObjectName, plan::HealthCheck> health_checks_;
+    std::set<model::ObjectName> changed_health_checks_;
     model::Store::Changed derived_;
     std::vector<model::Store::Trigger> triggers_;
     std::map<std::string, std::string> told_; ///< refused object → cause, as last reported

@@ -43,6 +43,20 @@ struct Node {
                                [this](const model::ObjectName& name, Port, const std::string& why) {
                                    failures.push_back(name.text() + ": " + why);
                                }};
+    /// All that differs is said to have changed, as the cluster would.
+    void sync(const HealthCheckServers::Wanted& next, const PerFamily<bool>& taken) {
+        std::set<model::ObjectName> changed;
+        const auto differ = [&](const auto& one, const auto& other) {
+            for (const auto& [name, check] : one)
+                if (const auto at = other.find(name); at == other.end() || at->second != check)
+                    changed.insert(name);
+        };
+        differ(next, wanted);
+        differ(wanted, next);
+        wanted = next;
+        servers.sync(wanted, changed, taken);
+    }
+    HealthCheckServers::Wanted wanted;
     bool listens(Port port) {
         asio::io_context clients;
         tcp::socket socket{clients};
@@ -102,22 +116,38 @@ TEST_CASE("P-227: servers come, change their port and go with their Services", "
     Node node;
     const auto one = free_port();
     const auto two = free_port();
-    node.servers.sync({{web, check(one, 0)}, {dns, {two, {}}}}, both);
+    node.sync({{web, check(one, 0)}, {dns, {two, {}}}}, both);
     CHECK(node.servers.size() == 1); // dns has no family that is proxied
     CHECK(node.listens(one));
     CHECK_FALSE(node.listens(two));
-    node.servers.sync({{web, check(two, 1)}, {dns, check(one, 1)}}, both); // they swap
+    node.sync({{web, check(two, 1)}, {dns, check(one, 1)}}, both); // they swap
     CHECK(node.servers.size() == 2);
     CHECK((node.listens(one) && node.listens(two)));
-    node.servers.sync({{dns, check(one, 1)}}, both);
+    node.sync({{dns, check(one, 1)}}, both);
     CHECK(node.listens(one));
     CHECK_FALSE(node.listens(two));
-    node.servers.sync({}, {false, true}); // IPv4's sync was no success
+    node.sync({}, {false, true}); // IPv4's sync was no success
     CHECK(node.listens(one));
-    node.servers.sync({}, both);
+    node.sync({}, both);
     CHECK(node.servers.size() == 0);
     CHECK_FALSE(node.listens(one));
     CHECK(node.failures.empty());
+}
+
+TEST_CASE("No Service is looked at but those that changed, and those that wait for a family",
+          "[serve]") {
+    Node node;
+    const auto one = free_port();
+    const auto two = free_port();
+    const HealthCheckServers::Wanted wanted{{web, check(one, 1)}, {dns, check(two, 1)}};
+    node.servers.sync(wanted, {web}, both);
+    CHECK(node.listens(one));
+    CHECK_FALSE(node.listens(two)); // nobody said that it changed
+    node.servers.sync(wanted, {dns}, {false, true});
+    CHECK_FALSE(node.listens(two));
+    node.servers.sync(wanted, {}, both); // and it is remembered until then
+    CHECK(node.listens(two));
+    CHECK(node.servers.size() == 2);
 }
 
 TEST_CASE("A port that is taken is tried, and told, at every sync", "[serve]") {
@@ -126,12 +156,12 @@ TEST_CASE("A port that is taken is tried, and told, at every sync", "[serve]") {
     {
         asio::io_context io;
         const tcp::acceptor taken{io, {asio::ip::make_address("127.0.0.1"), port.value}};
-        node.servers.sync({{web, check(port, 1)}}, both);
-        node.servers.sync({{web, check(port, 1)}}, both);
+        node.sync({{web, check(port, 1)}}, both);
+        node.sync({{web, check(port, 1)}}, both);
         REQUIRE(node.failures.size() == 2);
         CHECK_THAT(node.failures.front(), Contains("default/web: listen tcp 127.0.0.1:"));
         CHECK(node.servers.size() == 0);
     }
-    node.servers.sync({{web, check(port, 1)}}, both);
+    node.sync({{web, check(port, 1)}}, both);
     CHECK(node.servers.size() == 1);
 }

@@ -75,6 +75,38 @@ TEST_CASE("D-11 an interface's address touches only the services that depend on 
         derived_with(node, {{"eth1", plan::ip("fe80::1")}, {"lo", plan::ip("127.0.0.2")}}).empty());
 }
 
+TEST_CASE("Services whose health check comes, changes or goes are named, each time once",
+          "[sync]") {
+    PaperNode node;
+    begin(node);
+    const auto changed = [&node] {
+        derived(node);
+        Names names;
+        for (const auto& name : node.cluster().take_changed_health_checks())
+            names.insert(name.name.text());
+        return names;
+    };
+    CHECK(changed().empty());
+    auto local = service("local", "10.96.0.50");
+    local.type = model::ServiceType::load_balancer;
+    local.external_local = true;
+    local.ingress_vips = {plan::ip("198.51.100.10")};
+    local.health_check_node_port = Port{30500};
+    node.put(local, "L.1");
+    CHECK(changed() == Names{"local"});
+    CHECK(changed().empty());
+    node.put(local, "L.1 R.2"); // counts as before
+    CHECK(changed().empty());
+    node.put(local, "L.1 L.2");
+    CHECK(changed() == Names{"local"});
+    local.health_check_node_port = Port{30501};
+    node.put(local, "L.1 L.2");
+    CHECK(changed() == Names{"local"});
+    node.remove("local");
+    CHECK(changed() == Names{"local"});
+    CHECK(node.cluster().health_checks().empty());
+}
+
 TEST_CASE("an external or ingress address that the node owns is not bound again", "[sync]") {
     PaperNode node;
     begin(node);
