@@ -145,6 +145,9 @@ ProcessMetrics::ProcessMetrics(prometheus::Registry& registry, const config::Fea
         .Set(process_start().value_or(epoch_seconds(started.wall)));
     add_build_info(registry);
     add_gates(registry, gates);
+    // None is: no metric of the contract is deprecated.
+    counters(registry, "disabled_metrics_total", beta("The count of disabled metrics.")).Add({});
+    counters(registry, "hidden_metrics_total", beta("The count of hidden metrics.")).Add({});
 }
 
 void ProcessMetrics::refresh() {
