@@ -2,6 +2,7 @@
 
 import pathlib
 import socket
+import struct
 import subprocess
 import tempfile
 import time
@@ -40,6 +41,7 @@ def taken(port):
 
 
 def the_start_is_an_event_of_the_node():
+    """D-20: and the only one; neither an Event nor the log calls ipvs deprecated."""
     server = serving()
     with following(server) as daemon:
         settled(daemon)
@@ -49,6 +51,7 @@ def the_start_is_an_event_of_the_node():
         assert entry["metadata"]["name"].startswith("node-1."), entry
         written = time.mktime(time.strptime(entry["eventTime"], "%Y-%m-%dT%H:%M:%S.%fZ")) - time.timezone
         assert abs(time.time() - written) < 300, entry
+        assert "deprecat" not in daemon.log().lower(), daemon.log()
         assert daemon.stop() == 0
     assert [one for one in server.do(state=True)["requests"] if "events" in one] == [
         "POST /apis/events.k8s.io/v1/namespaces/default/events"]
@@ -219,6 +222,52 @@ def while_another_server_does_not_answer_the_node_is_kept():
         assert daemon.stop() == 0
 
 
+class Talk:
+    """A TCP connection of this node through a virtual server to a listener at a pod's address, which is one of lo's here."""
+
+    def __init__(self, virtual, pod):
+        subprocess.run(["ip", "address", "add", f"{pod}/32", "dev", "lo"], check=True)
+        self.listener = socket.create_server((pod, 8080))
+        address, port = virtual.split(":")
+        self.client = socket.create_connection((address, int(port)), timeout=10)
+        self.pod, _ = self.listener.accept()
+        self.pod.settimeout(10)
+
+    def goes_on(self):
+        self.client.sendall(b"still there?")
+        return self.pod.recv(64) == b"still there?"
+
+    def break_off(self):
+        """By a reset, after which IPVS forgets the connection within seconds."""
+        self.client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.client.close()
+
+
+def while_another_server_does_not_answer_real_servers_drain():
+    """D-08, D-18: what leaves keeps its connection at weight 0, and goes once that has ended, with the other server still away."""
+    first, second = serving(range(0, 3)), serving(range(3, 5))
+    virtual, leaving, staying = f"{service_ip(0)}:80", "10.244.0.1", "10.244.9.9"
+    first.do(put=[slice_of(0, [leaving])])
+    configure = Configured(kubeconfig(first))
+    with configure.daemon() as daemon:
+        assert comes_true(lambda: servers().get(virtual) == {f"{leaving}:8080": 1}), f"{servers()}\n{daemon.log()}"
+        talk = Talk(virtual, leaving)
+        second.do(down=True)
+        configure(kubeconfig(second))
+        assert daemon.says("all goes on as before until it is listed"), daemon.log()
+        first.do(put=[slice_of(0, [staying])])
+        drains = {f"{leaving}:8080": 0, f"{staying}:8080": 1}
+        assert comes_true(lambda: servers().get(virtual) == drains), f"{servers()}\n{daemon.log()}"
+        time.sleep(5)  # more than one look at it, and more than a round of the audit
+        assert servers().get(virtual) == drains and talk.goes_on(), f"{servers()}\n{daemon.log()}"
+        talk.break_off()
+        assert comes_true(lambda: servers().get(virtual) == {f"{staying}:8080": 1}), f"{servers()}\n{daemon.log()}"
+        assert "starting anew with it" not in daemon.log(), daemon.log()
+        second.do(up=True)
+        settled(daemon, wanted(range(3, 5)))
+        assert daemon.stop() == 0
+
+
 def another_kubeconfig_or_name_in_the_file_is_followed_by_the_next_life():
     """D-18"""
     first, second = serving(range(0, 3)), serving(range(3, 5))
@@ -250,5 +299,6 @@ TESTS = [
     stalled_events_hold_up_nothing,
     requests_to_the_api_server_are_counted_as_client_go_counts_them,
     while_another_server_does_not_answer_the_node_is_kept,
+    while_another_server_does_not_answer_real_servers_drain,
     another_kubeconfig_or_name_in_the_file_is_followed_by_the_next_life,
 ]

@@ -262,7 +262,7 @@ TEST_CASE("P-261 other podCIDRs end it in mode NodeCIDR; a Node that changes oth
     CHECK_THAT(daemon.log(), Contains("the podCIDRs of node \"node-1\" have changed"));
 }
 
-TEST_CASE("the log says what the node was found to be, and at 3 and 4 what is written",
+TEST_CASE("D-20 the log says what the node was found to be, and at 3 and 4 what is written",
           "[.kernel]") {
     const Node node{"ipvs: {scheduler: \"\"}\nbindAddress: 192.0.2.7"};
     auto daemon = node.start({"-v=4"});
@@ -274,6 +274,17 @@ TEST_CASE("the log says what the node was found to be, and at 3 and 4 what is wr
     CHECK_THAT(log, Contains("\"IPVS scheduler not specified, use rr by default\""));
     CHECK_THAT(log, Contains("\"Written\" change=\"+ ipvsadm -A -t 10.96.0.80:80 -s rr\""));
     CHECK_THAT(log, Contains("none of the primary IP family is known"));
+    CHECK_THAT(log, Contains("\"Kube-proxy configuration may be incomplete or incorrect\" err="));
+    CHECK(log.find("deprecat") == std::string::npos); // D-20
+}
+
+TEST_CASE("without IPv6 the log says that the node is kept for IPv4 alone", "[.kernel]") {
+    const Node node;
+    must_run({"sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1"});
+    auto daemon = node.start();
+    REQUIRE(daemon.says(settled));
+    CHECK_THAT(daemon.log(),
+               Contains("\"kube-proxy running in single-stack mode\" primary ipFamily=\"IPv4\""));
 }
 
 TEST_CASE("SIGHUP reads configuration and manifests again", "[.kernel]") {

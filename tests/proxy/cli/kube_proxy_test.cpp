@@ -87,6 +87,23 @@ TEST_CASE("what goes wrong once flags are read is a line of the log") {
     CHECK_THAT(values.err, Contains("OOMScoreAdj") && Contains("MasqueradeBit"));
 }
 
+TEST_CASE(
+    "without a kubeconfig it looks for the pod's service account; one that is missing is named") {
+    const KubeProxy program;
+    const auto nowhere =
+        kernel_test::run_command({"env", "-u", "KUBERNETES_SERVICE_HOST",
+                                  program.folder().path("kube-proxy"), "--proxy-mode=ipvs"});
+    CAPTURE(nowhere);
+    CHECK(nowhere.status == 1);
+    CHECK_THAT(nowhere.err, Contains("Neither kubeconfig file nor master URL was specified, "
+                                     "falling back to in-cluster config") &&
+                                Contains("\"command failed\" err=\"no API server is known: "));
+    const auto missing = program({"--proxy-mode=ipvs", "--kubeconfig=/nonexistent"});
+    CHECK(missing.status == 1);
+    CHECK_THAT(missing.err, Contains("\"command failed\" err=\"kubeconfig "
+                                     "(clientConnection.kubeconfig) /nonexistent: No such file"));
+}
+
 TEST_CASE("another mode is refused in one sentence with a remedy") {
     const KubeProxy program;
     for (const auto* const mode : {"iptables", "nftables"}) {

@@ -176,10 +176,11 @@ TEST_CASE("P-253 a file beats the flags, but for the logging ones", "[config]") 
 }
 
 TEST_CASE("P-253 a file leaves the flags alone that are none of its fields", "[config]") {
-    const auto options = completed({"--config=x", "--master=https://m", "--cleanup", "--init-only",
-                                    "--write-config-to=/w", "--drain-limit=90s",
-                                    "--iptables-backend=nft", "--ipvs-vip-binding=routes"},
-                                   file("mode: iptables\n"));
+    const auto options =
+        completed({"--config=x", "--master=https://m", "--cleanup", "--init-only",
+                   "--write-config-to=/w", "--drain-limit=90s", "--iptables-backend=nft",
+                   "--ipvs-vip-binding=routes", "--boot-id-file=/b", "--machine-id-file=/m1,/m2"},
+                  file("mode: iptables\n"));
     CHECK(options.master == "https://m");
     CHECK(options.cleanup);
     CHECK(options.init_only);

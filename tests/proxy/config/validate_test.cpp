@@ -111,12 +111,14 @@ TEST_CASE("P-243 numbers must be within their range, the bounds included", "[con
     CHECK(errors([](Configuration& c) { c.oom_score_adj = 1001; }).size() == 1);
     CHECK(errors([](Configuration& c) { c.oom_score_adj = -1000; }).empty());
     CHECK(errors([](Configuration& c) { c.oom_score_adj = 1000; }).empty());
-    CHECK(errors([](Configuration& c) {
-              c.conntrack = {-1, -1, false, -1s, -1s, -1s, -1s};
-          }).size() == 6);
-    CHECK(errors([](Configuration& c) { c.conntrack.max_per_core = -1; }) ==
-          Errors{"KubeProxyLinuxConfiguration.KubeProxyConntrackConfiguration.MaxPerCore: Invalid "
-                 "value: -1: must be greater than or equal to 0"});
+    const std::string conntrack{"KubeProxyLinuxConfiguration.KubeProxyConntrackConfiguration."};
+    const std::string number{": Invalid value: -1: must be greater than or equal to 0"};
+    const std::string duration{": Invalid value: \"-1s\": must be greater than or equal to 0"};
+    CHECK(errors([](Configuration& c) { c.conntrack = {-1, -1, false, -1s, -1s, -1s, -1s}; }) ==
+          Errors{conntrack + "MaxPerCore" + number, conntrack + "Min" + number,
+                 conntrack + "TCPEstablishedTimeout" + duration,
+                 conntrack + "TCPCloseWaitTimeout" + duration, conntrack + "UDPTimeout" + duration,
+                 conntrack + "UDPStreamTimeout" + duration});
     CHECK(errors([](Configuration& c) { c.conntrack = {0, 0, false, 0s, 0s, 0s, 0s}; }).empty());
     CHECK(errors([](Configuration& c) { c.client_connection.burst = -5; }) ==
           Errors{"ClientConnection.Burst: Invalid value: -5: must be greater than or equal to 0"});
