@@ -35,16 +35,21 @@ constexpr std::size_t aligned(std::size_t length) noexcept {
     return (length + alignment - 1) & ~(alignment - 1);
 }
 
+/// Memory for `count` more bytes at least. Seldom done, and so kept apart from what is done for
+/// every attribute.
+[[gnu::noinline]] inline void grow(Buffer& out, std::size_t count) {
+    const std::size_t size = out.size();
+    Buffer larger; // such an allocator would have them moved one by one
+    larger.reserve(std::max(size + count, 2 * size));
+    larger.resize(size);
+    if (size > 0) std::memcpy(larger.data(), out.data(), size);
+    out.swap(larger);
+}
+
 /// Room for `count` more bytes at the end of `out`, with whatever lies there.
 inline std::uint8_t* extend(Buffer& out, std::size_t count) {
     const std::size_t size = out.size();
-    if (out.capacity() - size < count) {
-        Buffer larger; // such an allocator would have them moved one by one
-        larger.reserve(std::max(size + count, 2 * size));
-        larger.resize(size);
-        if (size > 0) std::memcpy(larger.data(), out.data(), size);
-        out.swap(larger);
-    }
+    if (out.capacity() - size < count) grow(out, count);
     out.resize(size + count);
     return out.data() + size;
 }

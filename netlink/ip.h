@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <compare>
 #include <cstdint>
 #include <iosfwd>
@@ -64,21 +65,21 @@ public:
     friend constexpr std::strong_ordering operator<=>(const Address& one,
                                                       const Address& other) noexcept {
         if (const auto order = one.family_ <=> other.family_; order != 0) return order;
-        if (const auto order = one.half(0) <=> other.half(0); order != 0) return order;
-        return one.half(8) <=> other.half(8);
+        if (const auto order = one.number(0) <=> other.number(0); order != 0) return order;
+        return one.number(1) <=> other.number(1);
     }
     friend constexpr bool operator==(const Address& one, const Address& other) noexcept {
-        return (one <=> other) == 0;
+        return one.family_ == other.family_ && one.words() == other.words();
     }
 
 private:
-    /// Eight bytes as the number that they are in network order; compilers make one load of it.
-    constexpr std::uint64_t half(std::size_t first) const noexcept {
-        const std::uint8_t* at = bytes_.data() + first;
-        return std::uint64_t{at[0]} << 56 | std::uint64_t{at[1]} << 48 |
-               std::uint64_t{at[2]} << 40 | std::uint64_t{at[3]} << 32 |
-               std::uint64_t{at[4]} << 24 | std::uint64_t{at[5]} << 16 | std::uint64_t{at[6]} << 8 |
-               std::uint64_t{at[7]};
+    using Words = std::array<std::uint64_t, 2>;
+    constexpr Words words() const noexcept { return std::bit_cast<Words>(bytes_); }
+    /// The first or second eight bytes as the number that they are in network order.
+    constexpr std::uint64_t number(std::size_t index) const noexcept {
+        const std::uint64_t word = words()[index];
+        if constexpr (std::endian::native == std::endian::big) return word;
+        else return __builtin_bswap64(word);
     }
 
     Family family_{Family::v4};
