@@ -1,6 +1,5 @@
 #include "proxy/model/store.h"
 
-#include <functional>
 #include <utility>
 
 namespace ipvsproxy::model {
@@ -106,16 +105,12 @@ const Node* Store::node(const std::string& name) const {
     return held_at(nodes_, name);
 }
 
-std::set<ObjectName> Store::take_dirty() {
+Store::Names Store::take_dirty() {
     return std::exchange(dirty_, {});
 }
 
 void Store::mark(const ObjectName& service) {
-    dirty_.insert(dirty_.end(), service); // mostly in order, as above
-}
-
-std::size_t Store::NameHash::operator()(const ObjectName& name) const noexcept {
-    return std::hash<std::string_view>{}(name.name.view()); // few are alike but for the namespace
+    dirty_.insert(service);
 }
 
 bool Store::take_node_changed() {

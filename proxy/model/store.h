@@ -1,15 +1,15 @@
 // The latest of every object, and which services have changed since one last looked.
 #pragma once
 
+#include <boost/container/flat_map.hpp>
 #include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
+#include "netlink/sorted_set.h"
 #include "proxy/model/objects.h"
 
 namespace ipvsproxy::model {
@@ -18,7 +18,9 @@ namespace ipvsproxy::model {
 /// one held changes nothing, so events that are lost, doubled or re-listed cost nothing.
 class Store {
 public:
-    using Slices = std::map<SharedText, EndpointSlice>; ///< of one service, by slice name
+    /// Of one service, by slice name. Most have one: no memory is spent on more.
+    using Slices = boost::container::flat_map<SharedText, EndpointSlice>;
+    using Names = SortedSet<ObjectName>;
 
     /// @return whether anything differs from what was held.
     bool put(Service service);
@@ -39,7 +41,7 @@ public:
     const std::map<std::string, Node>& nodes() const { return nodes_; }
 
     /// Services whose object or slices changed since the last call, each once.
-    std::set<ObjectName> take_dirty();
+    Names take_dirty();
     bool dirty() const { return !dirty_.empty(); }
     /// Whether a Node was put or removed since the last call, with a difference.
     bool take_node_changed();
@@ -62,17 +64,14 @@ public:
     std::vector<Trigger> take_triggers();
 
 private:
-    struct NameHash {
-        std::size_t operator()(const ObjectName& name) const noexcept;
-    };
     void mark(const ObjectName& service);
 
     std::map<ObjectName, Service> services_;
     std::map<ObjectName, Slices> slices_;
     /// Slice → the service it is filed under, by its key in slices_.
-    std::unordered_map<ObjectName, const ObjectName*, NameHash> slice_owner_;
+    SortedMap<ObjectName, const ObjectName*> slice_owner_;
     std::map<std::string, Node> nodes_;
-    std::set<ObjectName> dirty_;
+    Names dirty_;
     bool node_changed_{};
     Changed changed_;
     std::map<ObjectName, std::vector<Trigger>> triggers_; ///< by service

@@ -9,7 +9,7 @@
 using namespace ipvsproxy;
 using namespace ipvsproxy::files;
 using model::ObjectName;
-using Names = std::set<ObjectName>;
+using Names = model::Store::Names;
 using Lines = std::vector<std::string>;
 
 namespace {

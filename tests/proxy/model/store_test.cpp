@@ -7,7 +7,7 @@ using namespace ipvsproxy::model;
 
 namespace {
 
-using Names = std::set<ObjectName>;
+using Names = Store::Names;
 const ObjectName web{"default", "web"}, dns{"kube-system", "dns"};
 
 Service service(const ObjectName& name, std::uint16_t port = 80) {
