@@ -69,6 +69,9 @@ public:
     }
 
     void derive() {
+        const auto most = service_.ports.size() * (1 + external_ips_.size() + ingress_vips_.size());
+        out_.virtual_servers.reserve(out_.virtual_servers.size() + most);
+        out_.entries.reserve(out_.entries.size() + 2 * most);
         for (const auto& port : service_.ports)
             derive_port(port);
         add_health_check();
@@ -95,10 +98,10 @@ private:
     }
 
     void add_hairpin(const ServicePort& port) {
-        for (const auto& [at, endpoint] : all_)
+        for (const auto& [endpoint, number] : all_)
             if (is_local(*endpoint, node_))
                 add_entry(SetRole::loop_back,
-                          {at.address, port.protocol, at.port, Prefix{at.address}});
+                          {endpoint->address, port.protocol, number, Prefix{endpoint->address}});
     }
 
     void add_cluster_ip(const ServicePort& port) {
@@ -174,8 +177,8 @@ private:
     void add_udp_flows(const ServicePort& port) {
         if (port.protocol != Protocol::udp) return;
         std::set<AddressPort> serving;
-        for (const auto& [at, endpoint] : all_)
-            if (endpoint->serving) serving.insert(at);
+        for (const auto& candidate : all_)
+            if (candidate.endpoint->serving) serving.insert(serving.end(), candidate.at());
         if (serving.empty()) return;
         const auto add = [&](const Address& address, Port number) {
             out_.udp_flows.push_back({{address, number}, serving});
@@ -192,16 +195,22 @@ private:
     }
 
     void count_local_endpoints() {
-        for (const auto& [at, endpoint] : all_)
-            if (endpoint->ready && is_local(*endpoint, node_)) ready_local_.insert(at.address);
+        if (is_health_checked())
+            for (const auto& [endpoint, number] : all_)
+                if (endpoint->ready && is_local(*endpoint, node_))
+                    ready_local_.insert(endpoint->address);
         if (!fell_back_ || !groups_.any) return;
         if (scope_.internal_local) out_.no_local_internal[family_] = true;
         if (scope_.external_local) out_.no_local_external[family_] = true;
     }
 
+    bool is_health_checked() const {
+        return service_.type == ServiceType::load_balancer && external_policy_local(service_) &&
+               service_.health_check_node_port && !service_.ports.empty();
+    }
+
     void add_health_check() {
-        if (service_.type != ServiceType::load_balancer || !external_policy_local(service_)) return;
-        if (!service_.health_check_node_port || service_.ports.empty()) return;
+        if (!is_health_checked()) return;
         const auto port = *service_.health_check_node_port;
         add_entry(SetRole::health_check_node_port, {{}, Protocol::tcp, port, {}});
         if (!out_.health_check) out_.health_check = HealthCheck{port};
@@ -214,8 +223,11 @@ private:
 
     void add_server(const Address& address, Port port, Protocol protocol, bool local_only) {
         fell_back_ = fell_back_ || (local_only && groups_.local.empty());
+        // Of most services the cluster IP's is the only one.
         out_.virtual_servers.push_back(
-            {{address, port, protocol}, spec_, groups_.choose(local_only)});
+            {{address, port, protocol},
+             spec_,
+             scope_.external ? groups_.choose(local_only) : groups_.take(local_only)});
     }
 
     void bind(const Address& address) {

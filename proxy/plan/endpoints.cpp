@@ -22,7 +22,7 @@ enum class Topology : std::uint8_t { none, same_node, same_zone };
 Topology topology(const std::vector<Candidate>& all, const NodeFacts& node) {
     bool any_ready = false, node_hints = true, zone_hints = true;
     bool for_node = false, for_zone = false;
-    for (const auto& [at, endpoint] : all) {
+    for (const auto& [endpoint, port] : all) {
         if (!endpoint->ready) continue;
         any_ready = true;
         node_hints = node_hints && !endpoint->node_hints.empty();
@@ -51,21 +51,24 @@ bool allowed(const Endpoint& endpoint, Topology mode, const NodeFacts& node) {
 
 template <class Test>
 std::vector<AddressPort> select(const std::vector<Candidate>& all, const Test& test) {
-    std::vector<AddressPort> chosen;
     const auto count = std::ranges::count_if(
         all, [&](const Candidate& candidate) { return test(*candidate.endpoint); });
-    chosen.reserve(static_cast<std::size_t>(count)); // it is kept, by the ten thousand
-    for (const auto& [at, endpoint] : all)
-        if (test(*endpoint)) chosen.push_back(at);
+    // It is kept, by the ten thousand: no more memory than needed.
+    std::vector<AddressPort> chosen;
+    chosen.reserve(static_cast<std::size_t>(count));
+    for (const auto& candidate : all)
+        if (test(*candidate.endpoint)) chosen.push_back(candidate.at());
     return chosen;
+}
+
+bool precedes(const Candidate& one, const Candidate& other) {
+    const auto order = one.endpoint->address <=> other.endpoint->address;
+    return order == 0 ? one.port < other.port : order < 0;
 }
 
 /// Sorts what mostly is in order: a slice, then the next, and here and there an endpoint that is
 /// newer than its place. Ordered runs are found and merged, so that the work is in their number.
 void sort_runs(std::vector<Candidate>& all) {
-    const auto precedes = [](const Candidate& one, const Candidate& other) {
-        return one.at < other.at;
-    };
     std::vector<std::vector<Candidate>::iterator> bounds{all.begin()};
     while (bounds.back() != all.end())
         bounds.push_back(std::is_sorted_until(bounds.back(), all.end(), precedes));
@@ -83,9 +86,11 @@ void sort_runs(std::vector<Candidate>& all) {
 std::vector<AddressPort> cluster_endpoints(const std::vector<Candidate>& all,
                                            const NodeFacts& node) {
     const auto mode = topology(all, node);
-    auto chosen = select(all, [&](const Endpoint& endpoint) {
-        return endpoint.ready && allowed(endpoint, mode, node);
-    });
+    auto chosen = mode == Topology::none
+                      ? select(all, [](const Endpoint& endpoint) { return endpoint.ready; })
+                      : select(all, [&](const Endpoint& endpoint) {
+                            return endpoint.ready && allowed(endpoint, mode, node);
+                        });
     return chosen.empty() ? select(all, draining) : chosen;
 }
 
@@ -100,10 +105,6 @@ std::vector<AddressPort> local_endpoints(const std::vector<Candidate>& all, cons
 
 } // namespace
 
-bool is_local(const Endpoint& endpoint, const NodeFacts& node) noexcept {
-    return !node.name.empty() && endpoint.node == node.name;
-}
-
 std::vector<Candidate> merge_endpoints(const model::Store::Slices& slices, Family family,
                                        model::Symbol port_name, Protocol protocol) {
     std::size_t most = 0;
@@ -111,22 +112,23 @@ std::vector<Candidate> merge_endpoints(const model::Store::Slices& slices, Famil
         most += slice.endpoints.size();
     std::vector<Candidate> all;
     all.reserve(most);
+    bool in_order = true;
     for (const auto& [name, slice] : slices) {
         if (slice.family != family) continue;
         for (const auto& port : slice.ports) {
             if (port.name != port_name || port.protocol != protocol) continue;
-            for (const auto& endpoint : slice.endpoints)
-                all.push_back({{endpoint.address, port.port}, &endpoint});
+            for (const auto& endpoint : slice.endpoints) {
+                const Candidate next{&endpoint, port.port};
+                in_order = in_order && (all.empty() || precedes(all.back(), next));
+                all.push_back(next);
+            }
         }
     }
-    const auto out_of_order = [](const Candidate& one, const Candidate& next) {
-        return !(one.at < next.at);
-    };
-    if (std::ranges::adjacent_find(all, out_of_order) == all.end()) return all;
+    if (in_order) return all;
     sort_runs(all);
     auto last = all.begin();
     for (auto at = std::next(last); at != all.end(); ++at) {
-        if (last->at != at->at) *++last = *at;
+        if (last->at() != at->at()) *++last = *at;
         else if (!at->endpoint->terminating) *last = *at;
     }
     all.erase(std::next(last), all.end());

@@ -1,6 +1,7 @@
 // Which endpoints of a service port may receive its traffic.
 #pragma once
 
+#include <utility>
 #include <vector>
 
 #include "proxy/model/objects.h"
@@ -11,8 +12,9 @@ namespace ipvsproxy::plan {
 
 /// An endpoint under the port that one service port leads to.
 struct Candidate {
-    AddressPort at;
     const model::Endpoint* endpoint{}; ///< owned by the store
+    Port port;
+    AddressPort at() const noexcept { return {endpoint->address, port}; }
 };
 
 /// The endpoints of a service port, out of all slices of the family that have a port of this name
@@ -39,6 +41,10 @@ struct EndpointGroups {
     const std::vector<AddressPort>& choose(bool local_only) const noexcept {
         return local_only && !local.empty() ? local : cluster;
     }
+    /// The same for the last that asks: it is not copied.
+    std::vector<AddressPort> take(bool local_only) noexcept {
+        return std::move(local_only && !local.empty() ? local : cluster);
+    }
 };
 
 /// Ready endpoints, narrowed by topology hints, or the serving terminating ones where no endpoint
@@ -47,6 +53,8 @@ EndpointGroups group_endpoints(const std::vector<Candidate>& all, const TrafficS
                                const NodeFacts& node);
 
 /// Whether the endpoint runs on this node.
-bool is_local(const model::Endpoint& endpoint, const NodeFacts& node) noexcept;
+inline bool is_local(const model::Endpoint& endpoint, const NodeFacts& node) noexcept {
+    return endpoint.node == node.name && !node.name.empty();
+}
 
 } // namespace ipvsproxy::plan

@@ -82,7 +82,7 @@ TEST_CASE("endpoints of several slices are merged in order, each once, the later
         REQUIRE(merged.size() == expected.size());
         CHECK(std::equal(merged.begin(), merged.end(), expected.begin(),
                          [](const Candidate& one, const auto& other) {
-                             return one.at == other.first && one.endpoint == other.second;
+                             return one.at() == other.first && one.endpoint == other.second;
                          }));
     }
 }
