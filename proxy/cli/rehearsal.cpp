@@ -54,7 +54,6 @@ plan::Contribution sample(Family family, const std::string& scheduler, bool brid
     const auto address = sample_address(family);
     const ipvs::ServiceSpec spec{.scheduler = scheduler, .persistence_prefix = address.bits()};
     all.virtual_servers = {{{address, port, Protocol::tcp}, spec, {}}};
-    all.addresses = {address};
     all.guarded = {{address, Protocol::tcp, port}};
     for (std::size_t i = 0; i < plan::set_count; ++i) {
         const auto id = plan::SetId::at(i);

@@ -214,7 +214,8 @@ private:
         const auto port = *service_.health_check_node_port;
         add_entry(SetRole::health_check_node_port, {{}, Protocol::tcp, port, {}});
         if (!out_.health_check) out_.health_check = HealthCheck{port};
-        out_.health_check->local_endpoints[family_] = ready_local_.size();
+        out_.health_check->local_endpoints[family_] =
+            static_cast<std::uint32_t>(ready_local_.size());
     }
 
     void add_entry(SetRole role, const ipset::Entry& entry) {
@@ -230,10 +231,7 @@ private:
              scope_.external ? groups_.choose(local_only) : groups_.take(local_only)});
     }
 
-    void bind(const Address& address) {
-        out_.addresses.push_back(address);
-        add_entry(SetRole::ipvs_ips, {address, Protocol::tcp, {}, {}});
-    }
+    void bind(const Address& address) { out_.entries.push_back(binding(address)); }
 
     const Service& service_;
     const model::Store::Slices& slices_;
@@ -276,7 +274,6 @@ void keep_last_of_each(std::vector<VirtualServer>& servers) {
 /// Orders the lists and keeps each object once.
 void make_canonical(Contribution& all) {
     keep_last_of_each(all.virtual_servers);
-    sort_once(all.addresses);
     sort_once(all.entries);
     sort_once(all.guarded);
     if (all.udp_flows.empty()) return;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -34,10 +35,19 @@ struct GuardedVip {
 
 using SetEntry = std::pair<SetId, ipset::Entry>;
 
+/// An address that is to be bound on kube-ipvs0 has an entry of the set `ipvs_ips`, and no other
+/// has one: it is asked for by this entry.
+inline SetEntry binding(const Address& address) {
+    return {{SetRole::ipvs_ips, address.family()}, {address, Protocol::tcp, {}, {}}};
+}
+inline bool is_binding(const SetEntry& entry) noexcept {
+    return entry.first.role == SetRole::ipvs_ips;
+}
+
 /// spec.healthCheckNodePort where it counts, and what its probe reports.
 struct HealthCheck {
     Port port;
-    PerFamily<std::optional<std::size_t>> local_endpoints{}; ///< distinct ready local addresses
+    PerFamily<std::optional<std::uint32_t>> local_endpoints{}; ///< distinct ready local addresses
     friend bool operator==(const HealthCheck&, const HealthCheck&) = default;
 };
 
@@ -45,8 +55,7 @@ struct HealthCheck {
 struct Contribution {
     std::chrono::sys_seconds created{}; ///< of the Service: the older one wins a contest (D-16)
     std::vector<VirtualServer> virtual_servers{};
-    std::vector<Address> addresses{}; ///< to be bound on kube-ipvs0
-    std::vector<SetEntry> entries{};
+    std::vector<SetEntry> entries{}; ///< those of `ipvs_ips` are the addresses to be bound, too
     std::vector<GuardedVip> guarded{};
     std::vector<StaleFlows> udp_flows{}; ///< who may answer for its UDP ports
     std::optional<HealthCheck> health_check{};

@@ -17,10 +17,11 @@ void compare(const List& before, const List& after, const Gone& gone, const Come
     auto old = before.begin();
     auto now = after.begin();
     while (old != before.end() && now != after.end()) {
-        const auto order = std::invoke(project, *old) <=> std::invoke(project, *now);
-        if (order < 0) gone(*old++);
-        else if (order > 0) come(*now++);
-        else both(*old++, *now++);
+        const auto& one = std::invoke(project, *old);
+        const auto& other = std::invoke(project, *now);
+        if (one == other) both(*old++, *now++); // mostly, and equality is found sooner than order
+        else if (one < other) gone(*old++);
+        else come(*now++);
     }
     std::for_each(old, before.end(), gone);
     std::for_each(now, after.end(), come);
@@ -58,17 +59,18 @@ void NodeState::replace(const model::ObjectName& service, Contribution contribut
     const Contribution before = std::exchange(at->second, std::move(contribution));
     const Contribution& after = at->second;
     compare(
-        before.addresses, after.addresses,
-        [&](const Address& address) { addresses_.drop(bound(address)); },
-        [&](const Address& address) {
-            const auto key = bound(address);
+        before.entries, after.entries,
+        [&](const SetEntry& entry) {
+            set(entry.first).drop(entry.second);
+            if (is_binding(entry)) addresses_.drop(bound(entry.second.address));
+        },
+        [&](const SetEntry& entry) {
+            set(entry.first).want(entry.second, {});
+            if (!is_binding(entry)) return;
+            const auto key = bound(entry.second.address);
             addresses_.want(key, device_spec(key));
         },
         nothing);
-    compare(
-        before.entries, after.entries,
-        [&](const SetEntry& entry) { set(entry.first).drop(entry.second); },
-        [&](const SetEntry& entry) { set(entry.first).want(entry.second, {}); }, nothing);
     compare(
         before.guarded, after.guarded,
         [&](const GuardedVip& vip) {
@@ -108,7 +110,7 @@ void NodeState::replace_servers(const model::ObjectName& name, const Contributio
                 claim(name, now);
                 return;
             }
-            if (*claims_.at(now.key).winner != name) return;
+            if (*claims_.at(now.key) != name) return;
             services_.alter(now.key, now.spec);
             compare(
                 old.destinations, now.destinations,
@@ -120,40 +122,44 @@ void NodeState::replace_servers(const model::ObjectName& name, const Contributio
 }
 
 void NodeState::claim(const model::ObjectName& name, const VirtualServer& server) {
-    auto& claim = claims_[server.key];
-    if (claim.winner == nullptr) {
-        claim.winner = &name;
+    auto& winner = claims_[server.key];
+    if (winner == nullptr) {
+        winner = &name;
         enact(server);
         return;
     }
-    if (outranks(name, *claim.winner)) {
-        withdraw(this->server(*claim.winner, server.key));
-        claim.losers.push_back(std::exchange(claim.winner, &name));
+    Claimant loser = &name;
+    if (outranks(name, *winner)) {
+        withdraw(this->server(*winner, server.key));
+        loser = std::exchange(winner, &name);
         enact(server);
-    } else {
-        claim.losers.push_back(&name);
     }
-    contests_.push_back({server.key, *claim.winner, *claim.losers.back()});
+    losers_[server.key].push_back(loser);
+    contests_.push_back({server.key, *winner, *loser});
 }
 
 void NodeState::release(const model::ObjectName& name, const VirtualServer& server) {
     const auto at = claims_.find(server.key);
     assert(at != claims_.end());
-    auto& claim = at->second;
-    if (*claim.winner != name) {
-        std::erase_if(claim.losers, [&](const auto* loser) { return *loser == name; });
+    const auto waiting = losers_.find(server.key);
+    const auto forget = [&](const auto& loser) {
+        waiting->second.erase(loser);
+        if (waiting->second.empty()) losers_.erase(waiting);
+    };
+    if (*at->second != name) {
+        forget(std::ranges::find_if(waiting->second, [&](Claimant one) { return *one == name; }));
         return;
     }
     withdraw(server);
-    if (claim.losers.empty()) {
+    if (waiting == losers_.end()) {
         claims_.erase(at);
         return;
     }
     const auto next = std::ranges::min_element(
-        claim.losers, [&](const auto* one, const auto* other) { return outranks(*one, *other); });
-    claim.winner = *next;
-    claim.losers.erase(next);
-    enact(this->server(*claim.winner, server.key));
+        waiting->second, [&](Claimant one, Claimant other) { return outranks(*one, *other); });
+    at->second = *next;
+    forget(next);
+    enact(this->server(*at->second, server.key));
 }
 
 void NodeState::enact(const VirtualServer& server) {
@@ -188,7 +194,7 @@ const Contribution* NodeState::contribution(const model::ObjectName& service) co
 
 const model::ObjectName* NodeState::owner(const ipvs::ServiceKey& key) const {
     const auto at = claims_.find(key);
-    return at == claims_.end() ? nullptr : at->second.winner;
+    return at == claims_.end() ? nullptr : at->second;
 }
 
 std::vector<Contest> NodeState::take_contests() {

@@ -96,11 +96,7 @@ public:
     const Settings& settings() const noexcept { return settings_; }
 
 private:
-    /// Who asks for a virtual server. The pointers are keys of contributions_.
-    struct Claim {
-        const model::ObjectName* winner{};
-        std::vector<const model::ObjectName*> losers{};
-    };
+    using Claimant = const model::ObjectName*; ///< a key of contributions_
     struct SetState {
         Ledger<ipset::Entry, Present> entries;
         std::optional<ipset::SetSpec> spec{}; ///< as the kernel has it
@@ -137,7 +133,8 @@ private:
 
     Settings settings_;
     std::map<model::ObjectName, Contribution> contributions_;
-    SortedMap<ipvs::ServiceKey, Claim> claims_;
+    SortedMap<ipvs::ServiceKey, Claimant> claims_;             ///< who has each virtual server
+    std::map<ipvs::ServiceKey, std::vector<Claimant>> losers_; ///< who else asks for it
     std::vector<Contest> contests_;
     bool device_present_{};
     Ledger<DeviceAddress, DeviceAddressSpec> addresses_;

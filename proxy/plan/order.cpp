@@ -158,9 +158,10 @@ void absorb(NodeChanges& all, Step step) {
 void Urgent::add(const Contribution& contribution) {
     for (const auto& server : contribution.virtual_servers)
         services.insert(server.key);
-    addresses.insert(contribution.addresses.begin(), contribution.addresses.end());
-    for (const auto& [id, entry] : contribution.entries)
-        entries.emplace(set_name(id), entry);
+    for (const auto& entry : contribution.entries) {
+        if (is_binding(entry)) addresses.insert(entry.second.address);
+        entries.emplace(set_name(entry.first), entry.second);
+    }
 }
 
 std::vector<Step> steps(NodeChanges changes, const Urgent& urgent) {

@@ -110,43 +110,37 @@ public:
         const auto at = servers.lower_bound({address, {}, {}});
         const bool found = at != servers.end() && at->first.address == address;
         if (const auto* name = found ? state_.owner(at->first) : nullptr;
-            name != nullptr && asks(*name, &Contribution::addresses, address))
+            name != nullptr && asks(*name, binding(address)))
             return name->text();
         read_all();
-        return text(addresses_, address);
+        return text(binding(address));
     }
     std::string of(const SetEntry& entry) {
         const auto& [id, one] = entry;
         if (const auto* name = state_.owner({one.address, one.port, one.protocol});
-            name != nullptr && asks(*name, &Contribution::entries, entry))
+            name != nullptr && asks(*name, entry))
             return name->text();
         read_all();
-        return text(entries_, entry);
+        return text(entry);
     }
 
 private:
-    template <class List, class Value>
-    bool asks(const model::ObjectName& name, List Contribution::*list, const Value& value) const {
-        return std::ranges::binary_search(state_.contribution(name)->*list, value);
+    bool asks(const model::ObjectName& name, const SetEntry& entry) const {
+        return std::ranges::binary_search(state_.contribution(name)->entries, entry);
     }
     void read_all() {
         if (std::exchange(all_read_, true)) return;
-        for (const auto& [name, contribution] : state_.contributions()) {
-            for (const auto& address : contribution.addresses)
-                addresses_.emplace(address, &name);
+        for (const auto& [name, contribution] : state_.contributions())
             for (const auto& entry : contribution.entries)
                 entries_.emplace(entry, &name);
-        }
     }
-    template <class Map>
-    static std::string text(const Map& map, const typename Map::key_type& key) {
-        const auto at = map.find(key);
-        return at == map.end() ? std::string{} : at->second->text();
+    std::string text(const SetEntry& entry) const {
+        const auto at = entries_.find(entry);
+        return at == entries_.end() ? std::string{} : at->second->text();
     }
 
     const NodeState& state_;
     bool all_read_{};
-    std::map<Address, const model::ObjectName*> addresses_;
     std::map<SetEntry, const model::ObjectName*> entries_;
 };
 

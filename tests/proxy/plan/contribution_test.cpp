@@ -337,8 +337,8 @@ TEST_CASE("P-062 P-154 a health check counts distinct ready local addresses", "[
     const auto count = [&] {
         return node.state().contribution(service.name)->health_check->local_endpoints;
     };
-    CHECK(count() == PerFamily<std::optional<std::size_t>>{.v4 = 2});
+    CHECK(count() == PerFamily<std::optional<std::uint32_t>>{.v4 = 2});
     some.endpoints = endpoints("L.1!term L.2!dead R.3");
     node.put(some);
-    CHECK(count() == PerFamily<std::optional<std::size_t>>{.v4 = 0});
+    CHECK(count() == PerFamily<std::optional<std::uint32_t>>{.v4 = 0});
 }

@@ -39,16 +39,14 @@ public:
             const auto one = server();
             servers.emplace(one.key, one);
         }
-        std::set<Address> addresses;
         std::set<SetEntry> entries;
         for (const auto& [key, one] : servers) {
             wish.virtual_servers.push_back(one);
-            addresses.insert(key.address);
+            entries.insert(binding(key.address));
             entries.emplace(SetId{SetRole::cluster_ip, Family::v4},
                             ipset::Entry{key.address, key.protocol, key.port, {}});
             if (number(3) == 0) wish.guarded.push_back({key.address, key.protocol, key.port});
         }
-        wish.addresses.assign(addresses.begin(), addresses.end());
         wish.entries.assign(entries.begin(), entries.end());
         return wish;
     }
@@ -162,9 +160,9 @@ TEST_CASE("D-09 a change of one service among ten thousand touches its own keys"
             server.destinations.push_back(
                 {numbered(128 + number % 100, number / 100 * 8 + i), Port{80}});
         one.virtual_servers = {server};
-        one.addresses = {server.key.address};
         one.entries = {
-            {{SetRole::cluster_ip, Family::v4}, {server.key.address, Protocol::tcp, Port{80}, {}}}};
+            {{SetRole::cluster_ip, Family::v4}, {server.key.address, Protocol::tcp, Port{80}, {}}},
+            binding(server.key.address)};
         return one;
     };
     const auto name = [](int number) { return model::ObjectName{"ns", std::to_string(number)}; };
