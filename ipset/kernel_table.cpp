@@ -48,9 +48,9 @@ KernelTable::KernelTable(netlink::SocketOptions options) : session_{options} {}
 
 std::map<std::string, std::optional<SetSpec>> KernelTable::headers() {
     std::map<std::string, std::optional<SetSpec>> all;
-    leftovers_.clear();
+    auto& leftovers = leftovers_.emplace();
     for (const auto& [set, header] : session_.headers()) {
-        if (set.starts_with(temporary_prefix)) leftovers_.insert(set);
+        if (set.starts_with(temporary_prefix)) leftovers.insert(set);
         else all.emplace(set, header.plain ? header.spec : std::nullopt);
     }
     return all;
@@ -120,7 +120,7 @@ std::error_code KernelTable::rebuild(const std::string& set, const SetSpec& want
     auto error = fill(beside, wanted, present->entries);
     if (!error) error = session_.swap(beside, set);
     // Either the set that was replaced, or the one that could not replace it.
-    if (session_.destroy(beside)) leftovers_.insert(beside);
+    if (session_.destroy(beside)) leftovers_->insert(beside);
     return error;
 }
 
@@ -147,7 +147,8 @@ std::error_code KernelTable::replace(const std::string& set, const SetSpec& want
 
 /// What cannot be destroyed yet (another process is listing it) is tried again.
 void KernelTable::clean_up() {
-    std::erase_if(leftovers_, [&](const std::string& set) { return !session_.destroy(set); });
+    if (!leftovers_) headers(); // whoever reads may use other doors
+    std::erase_if(*leftovers_, [&](const std::string& set) { return !session_.destroy(set); });
 }
 
 } // namespace ipvsproxy::ipset

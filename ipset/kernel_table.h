@@ -1,6 +1,7 @@
 // The ipsets of the kernel, over netlink.
 #pragma once
 
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -22,7 +23,8 @@ std::uint32_t hash_size_for(std::size_t entries) noexcept;
 
 /// Speaks ipset's netlink protocol in the network namespace of the thread that makes it; the
 /// kernel loads the modules. One thread at a time. Sets left over by a rebuild that was cut off are
-/// never shown, and destroyed by the next apply() after the headers() that met them.
+/// never shown, and destroyed by the first apply(), or by the next one after the headers() that met
+/// them.
 class KernelTable final : public Table {
 public:
     /// @throws std::system_error when the socket cannot be opened.
@@ -44,7 +46,7 @@ private:
     void clean_up();
 
     Session session_;
-    std::set<std::string> leftovers_;
+    std::optional<std::set<std::string>> leftovers_; ///< nothing: not looked for yet
 };
 
 } // namespace ipvsproxy::ipset

@@ -3,6 +3,7 @@
 #include <linux/ip_vs.h>
 #include <linux/netlink.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "ipvs/codec.h"
@@ -84,8 +85,16 @@ void KernelTable::dump_destinations(const ServiceKey& service, ObservedDestinati
 }
 
 Outcome KernelTable::apply(const TableChanges& changes) {
-    return apply_in_order(changes, order_salt_,
-                          [this](const Operations& operations) { return execute(operations); });
+    auto outcome = apply_in_order(
+        changes, order_salt_, [this](const Operations& operations) { return execute(operations); });
+    // So is answered, too, a family that has another number since its module was loaded anew.
+    const auto unknown = [](const auto& refusal) {
+        return refusal.error == std::errc::no_such_file_or_directory;
+    };
+    if (std::ranges::any_of(outcome.services, unknown) ||
+        std::ranges::any_of(outcome.destinations, unknown))
+        family_ = resolve();
+    return outcome;
 }
 
 /// Encodes as much as goes into one send, sends it, and goes on: a cold start of 60,000

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <charconv>
 #include <fstream>
+#include <mutex>
 #include <set>
 #include <utility>
 
@@ -21,6 +22,12 @@
 namespace ipvsproxy::iptables {
 
 namespace {
+
+/// libiptc keeps a static note of its last call, and one thread may read while another writes.
+std::mutex& turn_with_libiptc() {
+    static std::mutex turn;
+    return turn;
+}
 
 /// The tables that exist in this thread's network namespace. No file: no ip_tables, no table.
 std::set<TableName> existing_tables(Family family) {
@@ -227,6 +234,7 @@ LegacyTables::LegacyTables(Family family, std::string lock_file,
 }
 
 Chains LegacyTables::snapshot() {
+    const std::lock_guard turn{turn_with_libiptc()};
     Chains chains;
     for (const TableName table : existing_tables(family_)) {
         std::error_code error;
@@ -246,6 +254,7 @@ std::vector<TableRefusal> LegacyTables::apply(const TableChanges& changes) {
     std::vector<TableRefusal> refusals;
     if (changes.empty()) return refusals;
     const LegacyLock lock(lock_file_, lock_wait_);
+    const std::lock_guard turn{turn_with_libiptc()};
     for (const TableName table : all_tables) {
         if (named_chains(table, changes).empty()) continue;
         std::optional<TableRefusal> refusal;

@@ -14,7 +14,8 @@ namespace ipvsproxy::iptables {
 class LegacyHandle;
 
 /// Reads each table whole, edits it in memory and replaces it in the kernel at one stroke; writes
-/// nothing when the content is right already. Works in the calling thread's network namespace.
+/// nothing when the content is right already. Works in the calling thread's network namespace;
+/// keeps nothing between two calls, so that one thread may read while another writes.
 class LegacyTables final : public Tables {
 public:
     explicit LegacyTables(Family family, std::string lock_file = xtables_lock_file(),

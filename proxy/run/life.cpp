@@ -103,7 +103,7 @@ asio::awaitable<void> Life::begin() {
     serve_node();
     const auto& ipvs = options_.configuration.ipvs;
     const sync::Pace pace{ipvs.min_sync_period, ipvs.sync_period};
-    daemon_.emplace(io_, *cluster_, kernel_->tables(), &events_, pace, observers_);
+    daemon_.emplace(io_, *cluster_, kernel_->tables_with_readers(), &events_, pace, observers_);
     settings_.prove();
     spawn(source_.follow(*this));
     reporter_.starting();

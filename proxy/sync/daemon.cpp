@@ -9,27 +9,15 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <malloc.h>
-#include <type_traits>
 #include <utility>
+
+#include "proxy/sync/lane.h"
 
 namespace ipvsproxy::sync {
 namespace {
 
 namespace asio = boost::asio;
 using Clock = std::chrono::steady_clock;
-
-/// Runs blocking work in the lane of the kernel and comes back with its value. What it captures
-/// must need no destructor: g++ 12 runs that of a temporary in a co_await expression twice.
-template <class Work>
-asio::awaitable<std::invoke_result_t<Work>> in_lane(asio::thread_pool& lane, Work work) {
-    static_assert(std::is_trivially_destructible_v<Work>);
-    co_return co_await asio::co_spawn(
-        lane,
-        [](Work job) -> asio::awaitable<std::invoke_result_t<Work>> {
-            co_return job();
-        }(std::move(work)),
-        asio::use_awaitable);
-}
 
 /// Whether a change was found by reading that part.
 bool is_about(const plan::Line& line, Part part) {
@@ -51,6 +39,8 @@ bool is_about(const plan::Line& line, Part part) {
 
 constexpr std::chrono::seconds longest_pause{30};
 constexpr std::size_t many_changes = 10000;
+/// Looks at a portion that may be crossed; then it is read while nothing is written.
+constexpr std::uint32_t most_crossings = 2;
 
 std::chrono::seconds pause_after(std::uint32_t failures) {
     return std::min(longest_pause,
@@ -61,8 +51,9 @@ std::chrono::seconds pause_after(std::uint32_t failures) {
 
 Daemon::Daemon(asio::io_context& io, Cluster& cluster, Kernel& kernel, AddressEvents* events,
                Pace pace, Observer& observer)
-    : io_{io}, cluster_{cluster}, kernel_{kernel}, events_{events}, pace_{pace},
-      observer_{observer}, bell_{io.get_executor()} {}
+    : io_{io}, cluster_{cluster}, kernel_{kernel},
+      readers_{kernel.readers != nullptr ? *kernel.readers : kernel}, events_{events}, pace_{pace},
+      observer_{observer}, bell_{io.get_executor()}, lookout_{io, reading_lane_, bell_} {}
 
 void Daemon::ring() {
     observer_.queued();
@@ -111,7 +102,7 @@ asio::awaitable<void> Daemon::run() {
             co_await bell_.wait(not_before_);
     }
     end_of_following_.emit(asio::cancellation_type::terminal);
-    while (following_)
+    while (following_ || lookout_.reading())
         co_await bell_.wait(plan::Moment::max());
 }
 
@@ -139,26 +130,37 @@ asio::awaitable<bool> Daemon::read_everything() {
     co_return true;
 }
 
-/// @return at how many objects the kernel is otherwise than was believed; nothing when it could
-/// not be asked.
+/// Nothing is written meanwhile. @return at how many objects the kernel is otherwise than was
+/// believed; nothing when it could not be asked.
 asio::awaitable<std::optional<std::size_t>> Daemon::read(Portion portion) {
     cluster_.fill(portion);
+    const auto part = portion.part;
+    auto& lane = kernel_.readers != nullptr ? reading_lane_ : kernel_lane_;
     std::string problem;
     try {
         const auto sight =
-            co_await in_lane(kernel_lane_, [this, &portion] { return look(kernel_, portion); });
-        if (const auto* device = std::get_if<DeviceState>(&sight.seen)) {
-            elsewhere_ = {device->elsewhere.begin(), device->elsewhere.end()};
-            cluster_.set_interfaces(device->elsewhere);
-        }
-        failures_ = 0;
-        co_return observe(cluster_.state(), sight);
+            co_await in_lane(lane, [this, &portion] { return look(readers_, std::move(portion)); });
+        lookout_.cross(part); // what it sees may be older
+        co_return believe(sight);
     } catch (const std::exception& error) {
         problem = error.what();
     }
-    ++failures_;
-    observer_.unreadable(portion.part, problem);
+    unreadable(part, problem);
     co_return std::nullopt;
+}
+
+std::size_t Daemon::believe(const Sight& sight) {
+    if (const auto* device = std::get_if<DeviceState>(&sight.seen)) {
+        elsewhere_ = {device->elsewhere.begin(), device->elsewhere.end()};
+        cluster_.set_interfaces(device->elsewhere);
+    }
+    failures_ = 0;
+    return observe(cluster_.state(), sight);
+}
+
+void Daemon::unreadable(Part part, const std::string& problem) {
+    ++failures_;
+    observer_.unreadable(part, problem);
 }
 
 /// At once, before a round is decided from it. What cannot be read stays in doubt.
@@ -171,25 +173,59 @@ asio::awaitable<void> Daemon::read_what_is_in_doubt() {
 }
 
 /// Reads the portions of the whole whose time has come. One that is late does not put off the
-/// others: the whole is read within the period even
-/// where rounds are many. At most all of them at once.
+/// others: the whole is read within the period even where rounds are many. At most all of them at
+/// once; with readers one at a time, and rounds go on beside it.
 asio::awaitable<void> Daemon::audit() {
+    if (auto seen = lookout_.take()) co_await take_up(std::move(*seen));
     const auto now = Clock::now();
-    while (now >= next_audit_ && !stopping_) {
+    while (now >= next_audit_ && !lookout_.busy() && !stopping_) {
         auto portion = std::move(audit_.front());
         audit_.pop_front();
+        if (kernel_.readers != nullptr) {
+            cluster_.fill(portion);
+            lookout_.begin(readers_, std::move(portion));
+            co_return;
+        }
         const auto begin = Clock::now();
         const bool read = co_await look_at(std::move(portion));
-        audit_work_ += Clock::now() - begin;
-        next_audit_ += pace_.period / static_cast<std::int64_t>(audit_size_);
-        const bool whole = audit_.empty();
-        if (whole) {
-            observer_.audited(std::exchange(audit_work_, {}));
-            plan_next_audit(now);
-        }
-        if (!read) next_audit_ = std::max(next_audit_, now + pause_after(failures_));
-        if (whole) co_return;
+        if (read_portion(read, Clock::now() - begin, now)) co_return;
     }
+}
+
+/// What was seen beside the writes counts when none of them crossed it. Else it is looked at again,
+/// and at last while nothing is written, so that no portion goes unread however much changes.
+asio::awaitable<void> Daemon::take_up(Lookout::Seen seen) {
+    const auto begin = Clock::now();
+    bool read = false;
+    if (!seen.sight) {
+        unreadable(seen.portion.part, seen.problem);
+        doubt({seen.portion.part});
+    } else if (!seen.crossed) {
+        tell_drift(seen.portion.part, believe(*seen.sight));
+        read = true;
+    } else if (++crossings_ < most_crossings) {
+        cluster_.fill(seen.portion);
+        lookout_.begin(readers_, std::move(seen.portion));
+        co_return;
+    } else {
+        read = co_await look_at(std::move(seen.portion));
+    }
+    crossings_ = 0;
+    const auto now = Clock::now();
+    read_portion(read, seen.took + (now - begin), now);
+}
+
+/// The front portion of the audit is done with. @return whether it was the last of the whole.
+bool Daemon::read_portion(bool believed, std::chrono::nanoseconds took, plan::Moment now) {
+    audit_work_ += took;
+    next_audit_ += pace_.period / static_cast<std::int64_t>(audit_size_);
+    const bool whole = audit_.empty();
+    if (whole) {
+        observer_.audited(std::exchange(audit_work_, {}));
+        plan_next_audit(now);
+    }
+    if (!believed) next_audit_ = std::max(next_audit_, now + pause_after(failures_));
+    return whole;
 }
 
 asio::awaitable<bool> Daemon::look_at(Portion portion) {
@@ -199,18 +235,22 @@ asio::awaitable<bool> Daemon::look_at(Portion portion) {
         doubt({part}); // still unread: it stays in doubt
         co_return false;
     }
-    if (*drift > 0) {
-        auto lines = plan::describe(cluster_.state().changes(Clock::now()), cluster_.state());
-        std::erase_if(lines, [=](const plan::Line& line) { return !is_about(line, part); });
-        observer_.drifted(part, lines);
-    }
+    tell_drift(part, *drift);
     co_return true;
+}
+
+void Daemon::tell_drift(Part part, std::size_t drift) {
+    if (drift == 0) return;
+    auto lines = plan::describe(cluster_.state().changes(Clock::now()), cluster_.state());
+    std::erase_if(lines, [=](const plan::Line& line) { return !is_about(line, part); });
+    observer_.drifted(part, lines);
 }
 
 asio::awaitable<void> Daemon::round() {
     const auto begin = Clock::now();
     auto work = cluster_.take_round(begin);
     if (work.empty()) co_return;
+    lookout_.cross(work.changes);
     const auto outcome =
         co_await in_lane(kernel_lane_, [this, &work] { return apply(kernel_, work); });
     observer_.written(outcome.written);
@@ -250,7 +290,7 @@ void Daemon::plan_next_audit(plan::Moment now) {
 }
 
 plan::Moment Daemon::next_wake(plan::Moment now) const {
-    auto wake = next_audit_;
+    auto wake = lookout_.busy() ? plan::Moment::max() : next_audit_;
     if (const auto due = cluster_.next_due(now)) wake = std::min(wake, *due);
     if (!urgent_audit_.empty()) wake = std::min(wake, now + pause_after(failures_));
     return wake;
@@ -296,6 +336,7 @@ void Daemon::take_address_news() {
         return;
     }
     if (news_.empty()) return;
+    lookout_.cross(Part::device);
     for (const auto& event : std::exchange(news_, {}))
         take_event(event);
     const std::vector<InterfaceAddress> all{elsewhere_.begin(), elsewhere_.end()};

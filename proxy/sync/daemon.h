@@ -14,6 +14,7 @@
 #include "proxy/plan/text.h"
 #include "proxy/sync/bell.h"
 #include "proxy/sync/cluster.h"
+#include "proxy/sync/lookout.h"
 
 namespace ipvsproxy::sync {
 
@@ -52,7 +53,8 @@ public:
     virtual void audited(std::chrono::nanoseconds /*work*/) {}
 };
 
-/// Runs on one thread; blocking kernel work goes to a thread of its own and comes back as a value.
+/// Runs on one thread; blocking kernel work goes to two of its own, one that writes and one that
+/// reads, and comes back as a value.
 class Daemon {
 public:
     /// Everything that is passed in outlives the daemon. `events` may be null: then only the audit
@@ -66,7 +68,8 @@ public:
     /// Services and EndpointSlices have both been listed. Until then nothing is read or written: a
     /// wish that is half filled would empty the node.
     void inputs_complete();
-    /// Ends run() after the round that is under way. The kernel's state stays as it is.
+    /// Ends run() after the round, and the look, that are under way. The kernel's state stays as it
+    /// is.
     void stop();
     boost::asio::awaitable<void> run();
 
@@ -75,8 +78,13 @@ private:
     boost::asio::awaitable<bool> read_everything();
     boost::asio::awaitable<void> read_what_is_in_doubt();
     boost::asio::awaitable<void> audit();
+    boost::asio::awaitable<void> take_up(Lookout::Seen seen);
+    bool read_portion(bool believed, std::chrono::nanoseconds took, plan::Moment now);
     boost::asio::awaitable<bool> look_at(Portion portion);
     boost::asio::awaitable<std::optional<std::size_t>> read(Portion portion);
+    std::size_t believe(const Sight& sight);
+    void tell_drift(Part part, std::size_t drift);
+    void unreadable(Part part, const std::string& problem);
     boost::asio::awaitable<void> round();
     boost::asio::awaitable<void> follow_addresses();
     bool gather_address_news();
@@ -88,13 +96,16 @@ private:
     plan::Moment next_wake(plan::Moment now) const;
 
     boost::asio::io_context& io_;
-    boost::asio::thread_pool kernel_lane_{1};
+    boost::asio::thread_pool kernel_lane_{1}, reading_lane_{1};
     Cluster& cluster_;
     Kernel& kernel_;
+    Kernel& readers_; ///< used on the reading lane alone, unless they are the kernel's only doors
     AddressEvents* events_;
     Pace pace_;
     Observer& observer_;
     Bell bell_;
+    Lookout lookout_;
+    std::uint32_t crossings_{}; ///< of looks at one portion, in a row
     bool complete_{}, stopping_{};
     bool was_large_{}; ///< the last round had many changes
     bool following_{}; ///< the interfaces' events

@@ -26,6 +26,9 @@ struct Kernel {
     ipset::Table& ipset;
     PerFamily<iptables::Tables*> rules; ///< null for a family that is not enabled
     Flows& flows;
+    /// Doors to the same tables that another thread may read through meanwhile. Null: there are
+    /// none, and reading waits for its turn.
+    Kernel* readers{};
 };
 
 /// What one round is to do, as a value that is handed to the thread of the kernel.

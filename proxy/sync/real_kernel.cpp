@@ -15,22 +15,45 @@ std::unique_ptr<iptables::Tables> open_tables(iptables::Backend backend, Family 
 
 RealKernel::RealKernel(std::optional<PerFamily<bool>> enabled,
                        std::optional<iptables::Backend> backend, std::uint64_t order_salt)
-    : ipvs_{ipvs::KernelTable::Options{.order_salt = order_salt}}, choice_{iptables::choose_backend(
-                                                                       backend)} {
+    : sockets_{order_salt}, choice_{iptables::choose_backend(backend)}, tables_{doors(sockets_)} {
     if (!enabled) enabled = supported_families(sysctls_);
     for (const auto family : families)
         if ((*enabled)[family]) rules_[family] = open_tables(choice_.backend, family);
-    tables_.emplace(Kernel{device_, ipvs_, ipset_, {rules_.v4.get(), rules_.v6.get()}, flows_});
+    tables_.rules = {rules_.v4.get(), rules_.v6.get()};
+}
+
+Kernel RealKernel::doors(Sockets& sockets) noexcept {
+    return {
+        sockets.device, sockets.ipvs, sockets.ipset, {rules_.v4.get(), rules_.v6.get()}, flows_};
+}
+
+Kernel& RealKernel::tables_with_readers() {
+    if (!readers_) {
+        reading_sockets_.emplace(0);
+        readers_.emplace(doors(*reading_sockets_));
+        tables_.readers = &*readers_;
+    }
+    return tables_;
 }
 
 KernelCost RealKernel::cost() const noexcept {
-    const auto ipvs = ipvs_.counters();
-    KernelCost all{ipvs.messages, ipvs.bytes, ipvs.system_calls};
-    for (const auto* counters : {&device_.counters(), &ipset_.counters(), &flows_.counters()}) {
-        all.messages += counters->messages;
-        all.bytes += counters->bytes;
-        all.system_calls += counters->sends + counters->receives;
-    }
+    KernelCost all;
+    const auto add = [&all](const netlink::Counters& counters) {
+        all.messages += counters.messages;
+        all.bytes += counters.bytes;
+        all.system_calls += counters.sends + counters.receives;
+    };
+    const auto add_sockets = [&](const Sockets& sockets) {
+        const auto ipvs = sockets.ipvs.counters();
+        all.messages += ipvs.messages;
+        all.bytes += ipvs.bytes;
+        all.system_calls += ipvs.system_calls;
+        add(sockets.device.counters());
+        add(sockets.ipset.counters());
+    };
+    add_sockets(sockets_);
+    if (reading_sockets_) add_sockets(*reading_sockets_);
+    add(flows_.counters());
     return all;
 }
 

@@ -36,20 +36,33 @@ public:
     RealKernel(std::optional<PerFamily<bool>> enabled, std::optional<iptables::Backend> backend,
                std::uint64_t order_salt);
 
-    Kernel& tables() noexcept { return *tables_; }
+    /// For one thread.
+    Kernel& tables() noexcept { return tables_; }
+    /// The same with readers for a second thread, opened at the first call in the network namespace
+    /// of the calling thread. @throws std::system_error when the kernel refuses to be asked.
+    Kernel& tables_with_readers();
     Sysctls& sysctls() noexcept { return sysctls_; }
     const iptables::Choice& backend() const noexcept { return choice_; }
     KernelCost cost() const noexcept;
 
 private:
-    KernelDevice device_{std::string{device_name}};
-    ipvs::KernelTable ipvs_;
-    ipset::KernelTable ipset_;
+    /// What is asked through sockets of its own.
+    struct Sockets {
+        explicit Sockets(std::uint64_t order_salt) : ipvs{{.order_salt = order_salt}} {}
+        KernelDevice device{std::string{device_name}};
+        ipvs::KernelTable ipvs;
+        ipset::KernelTable ipset;
+    };
+    Kernel doors(Sockets& sockets) noexcept;
+
+    Sockets sockets_;
     KernelFlows flows_;
     KernelSysctls sysctls_;
     iptables::Choice choice_;
-    PerFamily<std::unique_ptr<iptables::Tables>> rules_;
-    std::optional<Kernel> tables_;
+    PerFamily<std::unique_ptr<iptables::Tables>> rules_; ///< keep nothing between two calls
+    Kernel tables_;
+    std::optional<Sockets> reading_sockets_;
+    std::optional<Kernel> readers_;
 };
 
 /// The tables of one family in this namespace.

@@ -107,7 +107,7 @@ void measure_delays(const Setting& setting) {
     asio::io_context io{1};
     Witness witness{io};
     const sync::Pace pace{{}, options.configuration.ipvs.sync_period};
-    sync::Daemon daemon{io, *cluster, kernel->tables(), nullptr, pace, witness};
+    sync::Daemon daemon{io, *cluster, kernel->tables_with_readers(), nullptr, pace, witness};
     std::vector<std::uint64_t> delays;
     std::exception_ptr failure;
     const auto end = [&](const std::exception_ptr& error) {

@@ -217,7 +217,8 @@ model::Store objects_of(std::uint32_t life) {
         PaperNode node{kernel.tables(), store};
         asio::io_context io{1};
         Observer nobody;
-        Daemon daemon{io, node.cluster(), kernel.tables(), &events, {0ms, 50ms}, nobody};
+        Daemon daemon{io,      node.cluster(), kernel.tables_with_readers(),
+                      &events, {0ms, 50ms},    nobody};
         asio::co_spawn(io, daemon.run(), asio::detached);
         const auto stir = [](Daemon& loop, model::Store& held,
                              std::uint32_t seed) -> asio::awaitable<void> {
@@ -343,7 +344,8 @@ struct Watcher : Observer {
 void run_loop(RealNode& real, Watcher& watcher, const std::function<void(Daemon&)>& after_round) {
     AddressEvents events;
     asio::io_context io{1};
-    Daemon daemon{io, real.node.cluster(), real.kernel.tables(), &events, {0ms, 1h}, watcher};
+    Daemon daemon{io,      real.node.cluster(), real.kernel.tables_with_readers(),
+                  &events, {0ms, 1h},           watcher};
     watcher.on_settled = [&] { after_round(daemon); };
     bool ended = false;
     asio::co_spawn(io, daemon.run(),
