@@ -14,6 +14,7 @@
 #include <system_error>
 #include <vector>
 
+#include "netlink/counter.h"
 #include "netlink/handle.h"
 #include "netlink/message.h"
 
@@ -24,10 +25,10 @@ namespace ipvsproxy::netlink {
 
 /// What a socket has done since it was opened.
 struct Counters {
-    std::uint64_t messages{}; ///< requests sent
-    std::uint64_t bytes{};    ///< of those requests
-    std::uint64_t sends{};    ///< system calls that sent
-    std::uint64_t receives{}; ///< system calls that received
+    Counter messages; ///< requests sent
+    Counter bytes;    ///< of those requests
+    Counter sends;    ///< system calls that sent
+    Counter receives; ///< system calls that received
 };
 
 /// A request that was refused.

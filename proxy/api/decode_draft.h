@@ -15,6 +15,10 @@ enum Kinds : std::uint8_t {
     of_all = 15
 };
 
+/// Longest string that is looked at, in bytes; and how many elements a list within an object may
+/// have.
+inline constexpr std::size_t max_text = 65536, max_elements = 20000;
+
 /// A value found wrong while it was read; counts if the object is of these kinds.
 struct Finding {
     Kinds kinds;

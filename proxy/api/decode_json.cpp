@@ -61,9 +61,6 @@ private:
     const char* at_{}; ///< in the chunk; nothing when nothing was seen there yet
 };
 
-/// Longest string or key that is looked at; what is skipped may be longer.
-constexpr std::size_t max_text = 65536;
-
 /// Boost.JSON's events to the walk's: joins strings that come in pieces.
 struct JsonHandler {
     static constexpr std::size_t max_object_size = static_cast<std::size_t>(-1);

@@ -11,8 +11,6 @@ using protozero::pbf_reader;
 using protozero::pbf_wire_type;
 using Wire = pbf_wire_type;
 
-constexpr std::size_t max_elements = 20000;    ///< of one list within an object
-constexpr std::size_t max_text = 65536;        ///< longest string that is looked at
 constexpr std::size_t max_object = 16U << 20U; ///< etcd holds none of 2 MiB
 constexpr std::string_view magic{"k8s\0", 4};  ///< what an envelope begins with
 constexpr std::string_view list_suffix = "List";

@@ -53,8 +53,7 @@ private:
         std::size_t index{};    ///< of a list: elements so far
         std::uint64_t seen{};   ///< of an object: the fields that came
     };
-    static constexpr std::size_t max_elements = 20000; ///< of one list within an object
-    static constexpr std::size_t max_levels = 16;      ///< the tables' fields nest half as deep
+    static constexpr std::size_t max_levels = 16; ///< the tables' fields nest half as deep
 
     bool outermost() const noexcept { return top_ == levels_.data(); }
     const Field* expected();

@@ -14,7 +14,7 @@ class OwnMetrics final : public sync::Observer {
 public:
     using Cost = std::function<sync::KernelCost()>;
 
-    /// @param cost is asked between two turns of the loop only, when the kernel's thread rests
+    /// @param cost is asked between two turns of the loop; one thread may be reading meanwhile
     OwnMetrics(prometheus::Registry& registry, Instant started, Cost cost);
     /// The loop's cluster, as soon as there is one; it outlives the loop.
     void attach(sync::Cluster& cluster) { cluster_ = &cluster; }
