@@ -84,12 +84,12 @@ using EntryAttributes = netlink::AttributeTable<IPSET_ATTR_CIDR2 + 1>;
 std::optional<Address> read_address(const EntryAttributes& data, std::uint16_t type) {
     const auto nested = data.nested(type);
     if (!nested) return {};
-    for (const std::uint16_t kind : {IPSET_ATTR_IPADDR_IPV4, IPSET_ATTR_IPADDR_IPV6})
-        if (const auto bytes = nested->bytes(kind)) {
-            const std::size_t wanted = kind == IPSET_ATTR_IPADDR_IPV4 ? 4 : 16;
-            return bytes->size() == wanted ? Address::from_bytes(*bytes) : std::nullopt;
-        }
-    return {};
+    netlink::Bytes ipv4, ipv6;
+    for (const Attribute& one : *nested)
+        if (one.type == IPSET_ATTR_IPADDR_IPV4) ipv4 = one.payload;
+        else if (one.type == IPSET_ATTR_IPADDR_IPV6) ipv6 = one.payload;
+    if (ipv4.data() != nullptr) return ipv4.size() == 4 ? Address::from_bytes(ipv4) : std::nullopt;
+    return ipv6.size() == 16 ? Address::from_bytes(ipv6) : std::nullopt;
 }
 
 /// @param read what the nested address of the prefix read as.
@@ -256,14 +256,27 @@ std::optional<Listing> decode_listing(const netlink::Message& message) {
     return listing;
 }
 
-bool decode_entries(const SetSpec& spec, const AttributeReader& listed, Entries& out) {
-    for (const Attribute& attribute : listed) {
+bool decode_entries(const SetSpec& spec, const AttributeReader& listed, GatheredEntries& out) {
+    auto at = listed.begin();
+    for (; at != listed.end(); ++at) {
+        const Attribute attribute = *at;
         if (attribute.type != IPSET_ATTR_DATA) return false;
-        const auto entry = read_entry(spec, EntryAttributes{attribute.nested()});
+        const auto entry = read_entry(spec, EntryAttributes{AttributeReader{attribute.payload}});
         if (!entry) return false;
-        out.insert(*entry);
+        out.put(*entry, {});
     }
-    return listed.whole();
+    return at.rest().empty();
+}
+
+Entries in_order(GatheredEntries entries) {
+    Entries all;
+    const auto leading = [](const Entry& entry) {
+        const auto bits = leading_bits(entry.address);
+        if (entry.address.family() == Family::v6) return bits;
+        return bits | static_cast<std::uint64_t>(entry.protocol) << 23 | entry.port.value;
+    };
+    entries.take(leading, [&all](const Entry& entry, Present) { all.insert(entry); });
+    return all;
 }
 
 std::optional<Revisions> decode_type(const netlink::Message& message) {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "ipset/types.h"
+#include "netlink/gathered.h"
 #include "netlink/message.h"
 
 namespace ipvsproxy::ipset {
@@ -19,6 +20,9 @@ inline constexpr std::size_t max_name_length = 31; ///< IPSET_MAXNAMELEN without
 
 /// A nested length has 16 bits, and the kernel echoes a refused message whole: stay well below.
 inline constexpr std::size_t max_message_bytes = 60 << 10;
+
+/// Entries in the order in which the kernel tells them, which is that of its hashes.
+using GatheredEntries = Gathered<Entry, Present>;
 
 enum class Operation : std::uint8_t { add, remove };
 enum class Detail : std::uint8_t { header, entries };
@@ -69,7 +73,10 @@ std::optional<Listing> decode_listing(const netlink::Message& message);
 /// Appends the entries of a listing. A protocol other than tcp, udp and sctp is kept as its
 /// number, so that such an entry can be removed again.
 /// @return false when they are malformed: some may have been appended.
-bool decode_entries(const SetSpec& spec, const netlink::AttributeReader& listed, Entries& out);
+bool decode_entries(const SetSpec& spec, const netlink::AttributeReader& listed,
+                    GatheredEntries& out);
+/// In their order.
+Entries in_order(GatheredEntries entries);
 
 /// The revisions of a set type that the kernel has, both included.
 struct Revisions {

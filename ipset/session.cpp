@@ -133,12 +133,16 @@ std::optional<Header> Session::header(const std::string& set) {
 }
 
 std::optional<Session::Contents> Session::contents(const std::string& set) {
-    std::optional<Contents> found;
+    std::optional<Header> found;
+    GatheredEntries entries;
     const auto take = [&](const Listing& part) {
-        if (part.header) found = Contents{*part.header, {}};
+        if (part.header) {
+            found = part.header;
+            entries.clear();
+        }
         if (!found || !part.entries) return;
-        if (!found->header.spec) fail({ENOTSUP, std::generic_category()}, "its type is not ours");
-        if (!decode_entries(*found->header.spec, *part.entries, found->entries))
+        if (!found->spec) fail({ENOTSUP, std::generic_category()}, "its type is not ours");
+        if (!decode_entries(*found->spec, *part.entries, entries))
             fail({EBADMSG, std::generic_category()}, "its entries");
     };
     try {
@@ -148,9 +152,9 @@ std::optional<Session::Contents> Session::contents(const std::string& set) {
         if (error.code() != std::errc::no_such_file_or_directory) throw;
         return {};
     }
-    if (found && !found->header.spec)
-        fail({ENOTSUP, std::generic_category()}, "listing ipset " + set);
-    return found;
+    if (!found) return {};
+    if (!found->spec) fail({ENOTSUP, std::generic_category()}, "listing ipset " + set);
+    return Contents{*found, in_order(std::move(entries))};
 }
 
 } // namespace ipvsproxy::ipset

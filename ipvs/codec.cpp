@@ -122,8 +122,11 @@ using DestinationAttributes = AttributeTable<IPVS_DEST_ATTR_MAX + 1>;
 template <class Table> std::optional<Table> nested(Bytes payload, std::uint16_t type) {
     if (payload.size() < sizeof(genlmsghdr)) return {};
     const AttributeReader all{payload.subspan(sizeof(genlmsghdr))};
-    const auto inner = all.nested(type);
-    if (!inner || !all.whole()) return {};
+    std::optional<AttributeReader> inner;
+    auto at = all.begin();
+    for (; at != all.end(); ++at)
+        if (const auto one = *at; one.type == type) inner.emplace(one.payload);
+    if (!inner || !at.rest().empty()) return {};
     std::optional<Table> table{*inner};
     if (!table->whole()) return {};
     return table;
@@ -205,7 +208,7 @@ void put_timeouts(Messages& out, std::uint16_t family, const Timeouts& timeouts)
     out.finish();
 }
 
-bool decode_service(Bytes payload, Services& out) {
+bool decode_service(Bytes payload, GatheredServices& out) {
     const auto in = nested<ServiceAttributes>(payload, IPVS_CMD_ATTR_SERVICE);
     if (!in) return false;
     const auto number = in->u16(IPVS_SVC_ATTR_AF);
@@ -216,11 +219,24 @@ bool decode_service(Bytes payload, Services& out) {
     const auto protocol = protocol_number ? known_protocol(*protocol_number) : std::nullopt;
     const auto vip = address(*in, IPVS_SVC_ATTR_ADDR, *family);
     const auto port = in->be16(IPVS_SVC_ATTR_PORT);
-    auto spec = decode_service_spec(*in, *family);
+    const auto spec = decode_service_spec(*in, *family);
     if (!protocol || !vip || !port || !spec) return false;
-    if (vip->family() == *family)
-        out.insert_or_assign(ServiceKey{*vip, Port{*port}, *protocol}, *spec);
+    if (vip->family() == *family) out.put(ServiceKey{*vip, Port{*port}, *protocol}, *spec);
     return true;
+}
+
+Services in_order(GatheredServices services) {
+    Services all;
+    const auto leading = [](const ServiceKey& key) {
+        const auto bits = leading_bits(key.address);
+        return key.address.family() == Family::v4 ? bits | std::uint64_t{key.port.value} << 15
+                                                  : bits;
+    };
+    services.take(leading, [&all](const ServiceKey& key, const ServiceSpec& spec) {
+        const auto [at, added] = all.try_emplace(key, spec);
+        if (!added) at->second = spec;
+    });
+    return all;
 }
 
 bool decode_destination(Bytes payload, const ServiceKey& service, ObservedDestinations& out) {
@@ -257,9 +273,10 @@ std::optional<Timeouts> decode_timeouts(Bytes payload) {
 
 void add_destination(ObservedDestinations& out, const DestinationKey& key,
                      const DestinationSpec& spec, const DestinationStatus& status) {
-    out.specs.insert_or_assign(key, spec);
-    if (status == DestinationStatus{}) out.busy.erase(key);
-    else out.busy.insert_or_assign(key, status);
+    const auto [at, added] = out.specs.try_emplace(key, spec);
+    if (!added) at->second = spec;
+    if (!(status == DestinationStatus{})) out.busy.insert_or_assign(key, status);
+    else if (!added) out.busy.erase(key);
 }
 
 } // namespace ipvsproxy::ipvs

@@ -7,9 +7,13 @@
 
 #include "ipvs/operations.h"
 #include "ipvs/types.h"
+#include "netlink/gathered.h"
 #include "netlink/message.h"
 
 namespace ipvsproxy::ipvs {
+
+/// Virtual servers in the order in which the kernel tells them, which is that of its hashes.
+using GatheredServices = Gathered<ServiceKey, ServiceSpec>;
 
 /// Nothing for a protocol (IANA number) that has no virtual servers of ours.
 std::optional<Protocol> known_protocol(std::uint16_t number) noexcept;
@@ -30,7 +34,9 @@ void put_timeouts(netlink::Messages& out, std::uint16_t family, const Timeouts& 
 /// @param payload of the message: genlmsghdr and attributes.
 /// @return false when the answer cannot be read: attributes are missing or cut, or the kernel says
 /// of the virtual server that it is in no table (flag IP_VS_SVC_F_HASHED not set).
-bool decode_service(netlink::Bytes payload, Services& out);
+bool decode_service(netlink::Bytes payload, GatheredServices& out);
+/// In the order of their keys.
+Services in_order(GatheredServices services);
 
 /// Adds the real server of an answer to `out`, and its counts if it has any.
 /// @param service the virtual server whose real servers were asked for; the answer does not say.

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "ipvs/codec.h"
 
@@ -43,7 +44,7 @@ Services KernelTable::services() {
     family_ = resolve(); // another number after a reload of the module
     netlink::Messages request;
     put_services_query(request, family_);
-    Services found;
+    GatheredServices found;
     bool readable = true;
     socket_.steady_dump(
         request, [&] { found.clear(); },
@@ -51,7 +52,7 @@ Services KernelTable::services() {
             readable = decode_service(message.payload, found) && readable;
         });
     if (!readable) fail(unreadable(), "IPVS_CMD_GET_SERVICE");
-    return found;
+    return in_order(std::move(found));
 }
 
 bool KernelTable::schedules_by(std::string_view scheduler) {

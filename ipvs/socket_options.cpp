@@ -40,6 +40,42 @@ template <class Structure> Structure naming(const ServiceKey& service) {
     return result;
 }
 
+/// In the order of their keys.
+std::uint64_t number_of(std::uint32_t address, std::uint16_t port, std::uint16_t protocol) {
+    return std::uint64_t{address} << 32 | std::uint64_t{port} << 16 | protocol;
+}
+
+std::uint64_t number_of(const ServiceKey& service) {
+    std::uint32_t address = 0;
+    std::memcpy(&address, service.address.bytes().data(), sizeof address);
+    return number_of(ntohl(address), service.port.value,
+                     static_cast<std::uint16_t>(service.protocol));
+}
+
+/// @param at where it is looked for first; behind what was found afterwards
+/// @return 0 when there is no such virtual server.
+std::uint32_t find(const std::vector<Count>& counts, std::size_t& at, std::uint64_t service) {
+    if (at >= counts.size() || counts[at].service != service) {
+        const auto found = std::ranges::lower_bound(counts, service, {}, &Count::service);
+        at = static_cast<std::size_t>(found - counts.begin());
+        if (found == counts.end() || found->service != service) return 0;
+    }
+    return counts[at++].destinations;
+}
+
+DestinationSpec specification(const ip_vs_dest_entry& entry) {
+    return {.forward = static_cast<Forward>(entry.conn_flags & IP_VS_CONN_F_FWD_MASK),
+            .weight = entry.weight,
+            .upper_threshold = entry.u_threshold,
+            .lower_threshold = entry.l_threshold};
+}
+
+DestinationStatus status(const ip_vs_dest_entry& entry) {
+    return {.active_connections = entry.activeconns,
+            .inactive_connections = entry.inactconns,
+            .persistent_connections = entry.persistconns};
+}
+
 /// How many are used, from the first on.
 std::size_t count_destination_entries(netlink::Bytes table) {
     std::size_t count = 0;
@@ -57,33 +93,39 @@ std::size_t count_destination_entries(netlink::Bytes table) {
 std::size_t decode_destination_entries(netlink::Bytes table, const ServiceKey& service,
                                        ObservedDestinations& out) {
     const auto count = count_destination_entries(table);
-    std::vector<ip_vs_dest_entry> entries(count);
-    if (count > 0) std::memcpy(entries.data(), table.data(), count * sizeof(ip_vs_dest_entry));
-    // The kernel has them the other way round than they were added.
-    const auto order = [](const ip_vs_dest_entry& entry) {
-        return std::uint64_t{ntohl(entry.addr)} << 16 | ntohs(entry.port);
+    const auto entry_at = [&](std::size_t at) {
+        return *netlink::structure<ip_vs_dest_entry>(table.subspan(at * sizeof(ip_vs_dest_entry)));
     };
-    std::ranges::sort(entries, {}, order);
-    for (const auto& entry : entries)
+    struct Place {
+        std::uint64_t order; // as the keys'
+        std::size_t at;
+    };
+    std::vector<Place> places; // the kernel has them the other way round than they were added
+    places.reserve(count);
+    for (std::size_t at = 0; at < count; ++at) {
+        const auto entry = entry_at(at);
+        places.push_back({std::uint64_t{ntohl(entry.addr)} << 16 | ntohs(entry.port), at});
+    }
+    std::ranges::sort(places, {}, &Place::order);
+    for (const auto& place : places) {
+        const auto entry = entry_at(place.at);
         add_destination(out, {service, ipv4_address(entry.addr), Port{ntohs(entry.port)}},
-                        {.forward = static_cast<Forward>(entry.conn_flags & IP_VS_CONN_F_FWD_MASK),
-                         .weight = entry.weight,
-                         .upper_threshold = entry.u_threshold,
-                         .lower_threshold = entry.l_threshold},
-                        {.active_connections = entry.activeconns,
-                         .inactive_connections = entry.inactconns,
-                         .persistent_connections = entry.persistconns});
+                        specification(entry), status(entry));
+    }
     return count;
 }
 
-void decode_service_entries(netlink::Bytes table, Counts& out) {
+std::vector<Count> decode_service_entries(netlink::Bytes table) {
+    std::vector<Count> counts;
+    counts.reserve(table.size() / sizeof(ip_vs_service_entry));
     for (; const auto entry = netlink::structure<ip_vs_service_entry>(table);
          table = table.subspan(sizeof(ip_vs_service_entry))) {
-        const auto protocol = known_protocol(entry->protocol);
-        if (entry->fwmark != 0 || !protocol) continue;
-        out.insert_or_assign({ipv4_address(entry->addr), Port{ntohs(entry->port)}, *protocol},
-                             entry->num_dests);
+        if (entry->fwmark != 0 || !known_protocol(entry->protocol)) continue;
+        counts.push_back(
+            {number_of(ntohl(entry->addr), ntohs(entry->port), entry->protocol), entry->num_dests});
     }
+    std::ranges::sort(counts, {}, &Count::service);
+    return counts;
 }
 
 SocketOptionReader::SocketOptionReader()
@@ -125,7 +167,7 @@ bool SocketOptionReader::first_schedule_by(std::string_view scheduler) {
 
 /// The numbers of real servers of all virtual servers, when that is worth the copy for as many
 /// as are asked for.
-std::optional<Counts> SocketOptionReader::count_all(std::size_t asked) {
+std::optional<std::vector<Count>> SocketOptionReader::count_all(std::size_t asked) {
     buffer_.assign(sizeof(ip_vs_getinfo), 0);
     if (const int error = get(IP_VS_SO_GET_INFO, buffer_)) fail(error, "IP_VS_SO_GET_INFO");
     const std::size_t all = netlink::structure<ip_vs_getinfo>(buffer_)->num_services;
@@ -138,9 +180,7 @@ std::optional<Counts> SocketOptionReader::count_all(std::size_t asked) {
     const auto last =
         netlink::structure<ip_vs_service_entry>(table.subspan(all * sizeof(ip_vs_service_entry)));
     if (last->protocol != 0 || last->fwmark != 0) return {};
-    Counts counts;
-    decode_service_entries(table, counts);
-    return counts;
+    return decode_service_entries(table);
 }
 
 /// The number of real servers, those of the other family included; 0 when there is no such service.
@@ -176,17 +216,9 @@ std::vector<ServiceKey> SocketOptionReader::read(std::span<const ServiceKey> ser
     std::vector<ServiceKey> incomplete;
     if (services.empty()) return incomplete;
     const auto counts = count_all(services.size());
-    Counts::const_iterator next;
-    if (counts) next = counts->begin();
+    std::size_t next = 0; // mostly they are asked for in their order
     for (const ServiceKey& service : services) {
-        std::uint32_t expected = 0;
-        if (!counts) {
-            expected = count(service);
-        } else {
-            const bool passed = next == counts->end() || service < next->first;
-            next = passed ? counts->lower_bound(service) : counts->lower_bound(next, service);
-            if (next != counts->end() && next->first == service) expected = next->second;
-        }
+        const auto expected = counts ? find(*counts, next, number_of(service)) : count(service);
         if (expected != 0 && !read_one(service, expected, out)) incomplete.push_back(service);
     }
     return incomplete;

@@ -21,12 +21,15 @@ namespace ipvsproxy::ipvs {
 std::size_t decode_destination_entries(netlink::Bytes table, const ServiceKey& service,
                                        ObservedDestinations& out);
 
-/// How many real servers each virtual server has.
-using Counts = SortedMap<ServiceKey, std::uint32_t>;
+/// How many real servers an IPv4 virtual server has.
+struct Count {
+    std::uint64_t service{}; ///< its address, port and protocol as a number, in the order of keys
+    std::uint32_t destinations{};
+};
 
-/// Adds how many real servers each virtual server of a table of struct ip_vs_service_entry has;
-/// those known by a firewall mark are left out.
-void decode_service_entries(netlink::Bytes table, Counts& out);
+/// Of each virtual server of a table of struct ip_vs_service_entry, in their order; those known by
+/// a firewall mark are left out.
+std::vector<Count> decode_service_entries(netlink::Bytes table);
 
 /// Reads the network namespace of the thread that makes it; used by one thread at a time.
 class SocketOptionReader {
@@ -50,7 +53,7 @@ public:
 private:
     int get(int option, std::span<std::uint8_t> value);
     int get_services(std::size_t offered);
-    std::optional<Counts> count_all(std::size_t asked);
+    std::optional<std::vector<Count>> count_all(std::size_t asked);
     std::uint32_t count(const ServiceKey& service);
     bool read_one(const ServiceKey& service, std::uint32_t count, ObservedDestinations& out);
 

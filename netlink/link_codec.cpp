@@ -29,7 +29,7 @@ ifaddrmsg address_header(int link_index, const DeviceAddress& key) {
 
 /// IPv4 marks a permanent address that is never preferred by its flag only: there the kernel
 /// reports endless lifetimes for all permanent ones (inet_fill_ifaddr of net/ipv4/devinet.c).
-bool deprecated(const ifaddrmsg& header, const AttributeReader& attributes) {
+bool deprecated(const ifaddrmsg& header, const AttributeTable<IFA_MAX + 1>& attributes) {
     const std::uint32_t flags = attributes.u32(IFA_FLAGS).value_or(header.ifa_flags);
     if ((flags & IFA_F_DEPRECATED) != 0) return true;
     const auto lifetimes = attributes.bytes(IFA_CACHEINFO);
@@ -58,7 +58,7 @@ std::optional<LinkAddress> decode_address(const Message& message) {
     const auto header = message.header<ifaddrmsg>();
     if (!header || (message.type != RTM_NEWADDR && message.type != RTM_DELADDR)) return {};
     if (header->ifa_family != AF_INET && header->ifa_family != AF_INET6) return {};
-    const AttributeReader attributes = message.attributes<ifaddrmsg>();
+    const AttributeTable<IFA_MAX + 1> attributes{message.attributes<ifaddrmsg>()};
     auto bytes = attributes.bytes(IFA_LOCAL);
     if (!bytes) bytes = attributes.bytes(IFA_ADDRESS); // IPv6 without a peer has only this one
     const std::size_t length = header->ifa_family == AF_INET ? 4 : 16;

@@ -110,7 +110,8 @@ std::size_t NodeState::observe_set(SetId id, const std::optional<ipset::SetSpec>
     auto& state = sets_.at(id.index());
     const std::size_t gone = state.spec && !spec ? 1 : 0;
     state.spec = spec;
-    return gone + state.entries.observe(spec ? entries.map() : ipset::Entries::Map{});
+    static const ipset::Entries::Map none;
+    return gone + state.entries.observe(spec ? entries.map() : none);
 }
 
 std::size_t NodeState::observe_rules(Family family, const iptables::Chains& seen) {

@@ -18,9 +18,9 @@ void require(bool holds) {
 ipset::Entries read_back(const netlink::Messages& messages, const ipset::SetSpec& spec) {
     const netlink::AttributeReader attributes{messages.bytes().subspan(20)};
     const auto list = attributes.nested(IPSET_ATTR_ADT);
-    ipset::Entries entries;
+    ipset::GatheredEntries entries;
     require(list && ipset::decode_entries(spec, *list, entries));
-    return entries;
+    return in_order(std::move(entries));
 }
 
 void keep_meaning(const ipset::SetSpec& spec, const ipset::Entries& entries) {
@@ -43,9 +43,9 @@ void decode_all(const netlink::Message& message) {
           ipset::Type::hash_ip_port_net, ipset::Type::bitmap_port})
         for (const auto family : families) {
             const ipset::SetSpec spec{.type = type, .family = family};
-            ipset::Entries entries;
+            ipset::GatheredEntries entries;
             if (ipset::decode_entries(spec, *listing->entries, entries))
-                keep_meaning(spec, entries);
+                keep_meaning(spec, in_order(std::move(entries)));
         }
 }
 

@@ -1,4 +1,5 @@
 // Any bytes at all to the decoders of IPVS. What they accept must survive being written and read.
+#include <algorithm>
 #include <cstdlib>
 #include <utility>
 
@@ -21,9 +22,16 @@ netlink::Bytes payload(const netlink::Messages& messages) {
     return messages.bytes().subspan(sizeof(nlmsghdr));
 }
 
+bool read_service(netlink::Bytes input, Services& out) {
+    GatheredServices all;
+    const bool readable = decode_service(input, all);
+    out = in_order(std::move(all));
+    return readable;
+}
+
 void service(netlink::Bytes input) {
     Services read;
-    if (!decode_service(input, read)) {
+    if (!read_service(input, read)) {
         expect(read.empty());
         return;
     }
@@ -36,7 +44,7 @@ void service(netlink::Bytes input) {
         put_operation(messages, 0x10,
                       ServiceOperation{Command::new_service, &key, &shown, shown.scheduler.view()});
         Services again;
-        expect(decode_service(payload(messages), again) && again == read);
+        expect(read_service(payload(messages), again) && again == read);
     }
 }
 
@@ -68,8 +76,8 @@ void tables(netlink::Bytes input) {
     const ServiceKey of{*Address::parse("10.96.0.1"), Port{80}, Protocol::tcp};
     ObservedDestinations destinations;
     expect(decode_destination_entries(input, of, destinations) >= destinations.specs.size());
-    Counts counts;
-    decode_service_entries(input, counts);
+    const auto counts = decode_service_entries(input);
+    expect(std::ranges::is_sorted(counts, {}, &Count::service));
 }
 
 } // namespace

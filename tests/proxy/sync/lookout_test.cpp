@@ -233,8 +233,7 @@ TEST_CASE("the end comes after the look that is under way", "[sync]") {
     CHECK_FALSE(ended_too_soon);
 }
 
-TEST_CASE("a portion that cannot be read beside the writes is named, and read again at once",
-          "[sync]") {
+TEST_CASE("a portion that cannot be read beside the writes is named, and read again", "[sync]") {
     Loop loop;
     std::size_t looks = 0;
     loop.after_the_filling([&](Part part) {
