@@ -10,6 +10,7 @@
 #include <set>
 #include <stdexcept>
 
+#include "proxy/run/allocator.h"
 #include "tests/bench/child.h"
 #include "tests/bench/scenarios.h"
 #include "tests/kernel/namespace.h"
@@ -119,7 +120,7 @@ void measure_all(const Arguments& arguments) {
     }
 }
 
-int run(int count, const char* const* values) {
+int start(int count, const char* const* values) {
     CLI::App app{"Measures ipvsproxy on this machine's kernel, in network namespaces of its own"};
     Arguments arguments;
     app.add_option("shapes", arguments.shapes, "SERVICESxENDPOINTS, one after the other");
@@ -141,6 +142,7 @@ int run(int count, const char* const* values) {
     // Huge pages round memory up by up to 2 MB a piece, depending on where the heap happens to
     // begin. Children inherit this, the program's processes too.
     if (::prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0) != 0) throw std::runtime_error{"huge pages stay"};
+    run::set_allocator(); // the steps are measured as the daemon takes them
     measure_all(arguments);
     return 0;
 }
@@ -149,7 +151,7 @@ int run(int count, const char* const* values) {
 
 int main(int count, char** values) {
     try {
-        return run(count, values);
+        return start(count, values);
     } catch (const std::exception& error) {
         std::fprintf(stderr, "bench: %s\n", error.what());
         return 1;
