@@ -24,24 +24,26 @@ std::optional<unsigned> parse_decimal(std::string_view text, unsigned limit) {
 }
 
 /// Four decimal octets of any number of digits. Digit by digit: a list of endpoints is mostly
-/// these.
-std::optional<std::array<std::uint8_t, 4>> parse_ipv4(std::string_view text) {
-    std::array<std::uint8_t, 4> bytes{};
+/// these. @param bytes where the four go; of no meaning when there are not four
+bool parse_ipv4(std::string_view text, std::uint8_t* bytes) {
     const auto* at = text.data();
     const auto* const end = at + text.size();
-    for (auto& byte : bytes) {
-        if (&byte != bytes.data() && (at == end || *at++ != '.')) return std::nullopt;
-        const auto* const begin = at;
-        unsigned value = 0;
-        for (; at != end && *at >= '0' && *at <= '9'; ++at) {
-            value = value * 10 + static_cast<unsigned>(*at - '0');
-            if (value > 255) return std::nullopt;
+    const auto digit_at = [&] { // what is none is more than nine
+        return at == end ? 10U : static_cast<unsigned>(static_cast<unsigned char>(*at)) - '0';
+    };
+    for (int octet = 0;; ++octet, ++at) {
+        unsigned value = digit_at();
+        if (value > 9) return false;
+        ++at;
+        for (unsigned digit = digit_at(); digit <= 9; digit = digit_at()) {
+            value = value * 10 + digit;
+            if (value > 255) return false;
+            ++at;
         }
-        if (at == begin) return std::nullopt;
-        byte = static_cast<std::uint8_t>(value);
+        bytes[octet] = static_cast<std::uint8_t>(value);
+        if (octet == 3) return at == end;
+        if (at == end || *at != '.') return false;
     }
-    if (at != end) return std::nullopt;
-    return bytes;
 }
 
 } // namespace
@@ -57,11 +59,7 @@ std::optional<Address> Address::from_bytes(std::span<const std::uint8_t> bytes) 
 }
 
 std::optional<Address> Address::parse(std::string_view text) {
-    if (const auto bytes = parse_ipv4(text)) {
-        Address address;
-        std::ranges::copy(*bytes, address.bytes_.begin());
-        return address;
-    }
+    if (Address address; parse_ipv4(text, address.bytes_.data())) return address;
     if (text.size() >= INET6_ADDRSTRLEN || text.find(':') == std::string_view::npos)
         return std::nullopt;
     std::array<std::uint8_t, 16> bytes{};

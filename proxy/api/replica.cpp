@@ -33,7 +33,7 @@ bool Replica::put(Decoded&& one) {
         return false;
     }
     if (one.object.has_error()) {
-        if (listing_) see(name);
+        if (listing_) seen_.insert(name);
         return false;
     }
     auto& object = *one.object;
@@ -46,12 +46,8 @@ bool Replica::put(Decoded&& one) {
     else if (auto* node = std::get_if<model::Node>(&object); node && kind_ == Kind::node)
         changed = store_.put(std::move(*node));
     else return drop(name); // it says nothing to a proxy, or no longer
-    if (listing_) see(name);
+    if (listing_) seen_.insert(name);
     return changed;
-}
-
-void Replica::see(const model::ObjectName& name) {
-    seen_.insert(seen_.end(), name); // the end is tried first: lists are ordered by name
 }
 
 bool Replica::remove(const Decoded& one) {
@@ -88,8 +84,12 @@ bool Replica::drop(const model::ObjectName& name) {
 
 std::vector<model::ObjectName> Replica::unseen() const {
     std::vector<model::ObjectName> names;
-    const auto look = [&](const model::ObjectName& name) {
-        if (!seen_.contains(name)) names.push_back(name);
+    const auto& seen = seen_.map();
+    auto at = seen.begin();
+    const auto look = [&](const model::ObjectName& name) { // mostly in their order
+        const bool passed = at == seen.end() || name < at->first;
+        at = passed ? seen.lower_bound(name) : seen.lower_bound(at, name);
+        if (at == seen.end() || name < at->first) names.push_back(name);
     };
     switch (kind_) {
     case Kind::service:

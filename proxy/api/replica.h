@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "netlink/sorted_set.h"
 #include "proxy/api/decode.h"
 #include "proxy/model/store.h"
 
@@ -43,7 +44,6 @@ public:
 private:
     void report(const Decoded& one);
     void forget_report(const model::ObjectName& name);
-    void see(const model::ObjectName& name);
     bool drop(const model::ObjectName& name);
     std::vector<model::ObjectName> unseen() const;
 
@@ -52,7 +52,7 @@ private:
     std::function<void(const Oddity&)> say_;
     bool listing_{};
     bool nameless_{}; ///< the list under way holds an object that does not say which one it is
-    std::set<model::ObjectName> seen_;         ///< in the list under way
+    SortedSet<model::ObjectName> seen_;        ///< in the list under way
     std::map<model::ObjectName, Oddity> said_; ///< of objects that are odd now
     std::set<model::ObjectName> refused_;
 };
