@@ -1,6 +1,7 @@
 // ipvsproxy run: the daemon.
 #include <cerrno>
 #include <fstream>
+#include <malloc.h>
 #include <memory>
 #include <stdexcept>
 #include <system_error>
@@ -12,7 +13,6 @@
 #include "proxy/config/write.h"
 #include "proxy/iptables/legacy_tables.h"
 #include "proxy/log/log.h"
-#include "proxy/run/allocator.h"
 #include "proxy/run/life.h"
 #include "proxy/run/signals.h"
 
@@ -50,7 +50,8 @@ int initialise(const config::Options& options) {
 
 /// One life after the other, each with the configuration as it is by then.
 int live(const config::Options& options, const Invocation& call) {
-    run::set_allocator();
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread yet
+    mallopt(M_ARENA_MAX, 1); // two threads that take turns need no heap each
     run::Signals signals;
     run::Settings settings{options, [&call] { return config::complete(call.flags); }};
     const auto source =

@@ -10,7 +10,6 @@
 #include <set>
 #include <stdexcept>
 
-#include "proxy/run/allocator.h"
 #include "tests/bench/child.h"
 #include "tests/bench/scenarios.h"
 #include "tests/kernel/namespace.h"
@@ -120,7 +119,7 @@ void measure_all(const Arguments& arguments) {
     }
 }
 
-int start(int count, const char* const* values) {
+int run(int count, const char* const* values) {
     CLI::App app{"Measures ipvsproxy on this machine's kernel, in network namespaces of its own"};
     Arguments arguments;
     app.add_option("shapes", arguments.shapes, "SERVICESxENDPOINTS, one after the other");
@@ -142,7 +141,6 @@ int start(int count, const char* const* values) {
     // Huge pages round memory up by up to 2 MB a piece, depending on where the heap happens to
     // begin. Children inherit this, the program's processes too.
     if (::prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0) != 0) throw std::runtime_error{"huge pages stay"};
-    run::set_allocator(); // the steps are measured as the daemon takes them
     measure_all(arguments);
     return 0;
 }
@@ -151,7 +149,7 @@ int start(int count, const char* const* values) {
 
 int main(int count, char** values) {
     try {
-        return start(count, values);
+        return run(count, values);
     } catch (const std::exception& error) {
         std::fprintf(stderr, "bench: %s\n", error.what());
         return 1;
