@@ -51,7 +51,7 @@ int initialise(const config::Options& options) {
 /// One life after the other, each with the configuration as it is by then.
 int live(const config::Options& options, const Invocation& call) {
     // NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread yet
-    mallopt(M_ARENA_MAX, 1); // two threads that take turns need no heap each
+    mallopt(M_ARENA_MAX, 1); // threads that take turns need no heap each
     run::Signals signals;
     run::Settings settings{options, [&call] { return config::complete(call.flags); }};
     const auto source =
