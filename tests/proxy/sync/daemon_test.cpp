@@ -195,11 +195,12 @@ TEST_CASE("P-271 without any change everything is read once a period", "[sync]")
     std::vector<Clock::time_point> ends;
     loop.told.on_audited = [&] {
         ends.push_back(Clock::now());
-        if (ends.size() == 4) loop.stop();
+        if (ends.size() == 5) loop.stop();
     };
     loop.daemon().inputs_complete();
     loop.run();
-    CHECK(ends.back() - ends.front() >= 3 * 20ms - 5ms);
+    // The first comes late, by what the first round took, and makes up for it at the end.
+    CHECK(ends[4] - ends[1] >= 3 * 20ms - 5ms);
     CHECK(loop.told.reports.size() == 1);
 }
 
