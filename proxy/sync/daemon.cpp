@@ -139,7 +139,7 @@ asio::awaitable<std::optional<std::size_t>> Daemon::read(Portion portion) {
     std::string problem;
     try {
         const auto sight =
-            co_await in_lane(lane, [this, &portion] { return look(readers_, std::move(portion)); });
+            co_await in_lane(lane, [this, &portion] { return look(readers_, portion); });
         lookout_.cross(part); // what it sees may be older
         co_return believe(sight);
     } catch (const std::exception& error) {

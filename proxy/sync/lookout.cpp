@@ -84,10 +84,7 @@ void Lookout::begin(Kernel& doors, Portion portion) {
 asio::awaitable<void> Lookout::read(Kernel& doors, Portion portion) {
     Seen seen;
     try {
-        // NOLINTBEGIN(clang-analyzer-cplusplus.Move): clang 14 takes a coroutine's frame twice
-        seen.sight =
-            co_await in_lane(lane_, [&doors, &portion] { return look(doors, std::move(portion)); });
-        // NOLINTEND(clang-analyzer-cplusplus.Move)
+        seen.sight = co_await in_lane(lane_, [&doors, &portion] { return look(doors, portion); });
     } catch (const std::exception& error) {
         seen.problem = error.what();
     }
