@@ -141,8 +141,6 @@ private:
             else if (in.tag() == 2) nanoseconds = number_in(in);
             else in.skip();
         }
-        constexpr std::int64_t year_9999 = 253'402'300'799;
-        seconds = std::clamp(seconds, -year_9999, year_9999); // Go's own range is the positive half
         using std::chrono::system_clock;
         constexpr auto farthest =
             std::chrono::floor<std::chrono::seconds>(system_clock::duration::max()).count() - 1;
