@@ -1,26 +1,42 @@
 // /flagz and /statusz: for people as text, for programs as an object of config.k8s.io.
 #include <algorithm>
 #include <array>
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
 #include <ctime>
 #include <optional>
 
 #include "proxy/config/texts.h"
 #include "proxy/config/version.h"
-#include "proxy/log/quote.h"
+#include "proxy/serve/cbor.h"
 #include "proxy/serve/pages.h"
 
 namespace ipvsproxy::serve {
 namespace {
 
-/// A name with its value, which is JSON already.
-using Fields = std::vector<std::pair<std::string, std::string>>;
+namespace json = boost::json;
 
-enum class Form : std::uint8_t { text, json, yaml };
+enum class Form : std::uint8_t { text, json, yaml, cbor };
 
 struct Choice {
     Form form{Form::text};
     std::string version{}; ///< of config.k8s.io
 };
+
+std::string_view media_type(Form form) {
+    switch (form) {
+    case Form::text:
+        return "text/plain";
+    case Form::json:
+        return "application/json";
+    case Form::yaml:
+        return "application/yaml";
+    case Form::cbor:
+        return "application/cbor";
+    }
+    return {};
+}
 
 /// One of those that Accept holds: `application/json;v=v1beta1;g=config.k8s.io;as=Statusz`.
 struct Range {
@@ -46,12 +62,12 @@ Range parse_range(const std::string& text) {
 std::optional<Choice> offered(const Range& range, std::string_view kind) {
     static constexpr std::array<std::string_view, 3> as_text{"text/plain", "text/*", "*/*"};
     static constexpr std::array<std::string_view, 2> versions{"v1beta1", "v1alpha1"};
+    static constexpr std::array forms{Form::json, Form::yaml, Form::cbor};
     if (std::ranges::find(as_text, range.media) != as_text.end()) return Choice{};
     if (range.group != "config.k8s.io" || range.kind != kind) return {};
     if (std::ranges::find(versions, range.version) == versions.end()) return {};
-    if (range.media == "application/json") return Choice{Form::json, range.version};
-    if (range.media == "application/yaml") return Choice{Form::yaml, range.version};
-    return {};
+    const auto form = std::ranges::find(forms, range.media, media_type);
+    return form == forms.end() ? std::nullopt : std::optional{Choice{*form, range.version}};
 }
 
 /// The first in Accept that can be served. Nothing when none can.
@@ -64,29 +80,34 @@ std::optional<Choice> choose(const http::Request& request, std::string_view kind
 }
 
 /// JSON is YAML in one line but for the outermost object, which is written a key a line.
-std::string object(Form form, const Fields& fields) {
+std::string to_yaml(const json::object& object) {
     std::string out;
-    for (const auto& [key, value] : fields) {
-        if (form == Form::yaml) out.append(key).append(": ").append(value).append("\n");
-        else
-            out.append(out.empty() ? "{" : ",")
-                .append(log::json_quoted(key))
-                .append(":")
-                .append(value);
-    }
-    return form == Form::yaml ? out : out + '}';
+    for (const auto& field : object)
+        out.append(field.key()).append(": ").append(json::serialize(field.value())).append("\n");
+    return out;
 }
 
-http::Response structured(const Choice& choice, std::string_view kind, const Fields& own) {
+std::string written(Form form, const json::object& object) {
+    switch (form) {
+    case Form::yaml:
+        return to_yaml(object);
+    case Form::cbor:
+        return to_cbor(object);
+    default:
+        return json::serialize(object);
+    }
+}
+
+http::Response structured(const Choice& choice, std::string_view kind, const json::object& own) {
+    json::object object{{"kind", kind},
+                        {"apiVersion", "config.k8s.io/" + choice.version},
+                        {"metadata", {{"name", "kube-proxy"}}}};
+    object.insert(own.begin(), own.end());
+    http::Response page{200,
+                        {{"Content-Type", std::string{media_type(choice.form)}},
+                         {"X-Content-Type-Options", "nosniff"}},
+                        written(choice.form, object)};
     const std::string type{kind};
-    Fields fields{{"kind", log::json_quoted(type)},
-                  {"apiVersion", log::json_quoted("config.k8s.io/" + choice.version)},
-                  {"metadata", R"({"name":"kube-proxy"})"}};
-    fields.insert(fields.end(), own.begin(), own.end());
-    auto page = json_page(object(choice.form, fields));
-    if (choice.form == Form::yaml)
-        page.headers = {{"Content-Type", "application/yaml"},
-                        {"X-Content-Type-Options", "nosniff"}};
     if (choice.version == "v1alpha1")
         page.headers.add("Warning", "299 - \"config.k8s.io/v1alpha1 " + type +
                                         " is deprecated; use config.k8s.io/v1beta1 " + type + '"');
@@ -95,8 +116,9 @@ http::Response structured(const Choice& choice, std::string_view kind, const Fie
 
 http::Response refused(std::string_view kind) {
     const std::string type{kind};
-    return text_page("Not acceptable: there are text/plain, and application/json or "
-                     "application/yaml with ;v=v1beta1;g=config.k8s.io;as=" +
+    return text_page("Not acceptable: there are text/plain, and application/json, "
+                     "application/yaml or application/cbor with "
+                     ";v=v1beta1;g=config.k8s.io;as=" +
                          type + '\n',
                      406);
 }
@@ -105,13 +127,6 @@ std::string heading(std::string_view page) {
     return "\nkube-proxy " + std::string{page} +
            "\nWarning: This endpoint is not meant to be machine parseable, has no formatting "
            "compatibility guarantees and is for debugging purposes only.\n\n";
-}
-
-std::string json_list(const std::vector<std::string>& texts) {
-    std::string out;
-    for (const auto& text : texts)
-        out += (out.empty() ? "" : ",") + log::json_quoted(text);
-    return '[' + out + ']';
 }
 
 /// `Sat Nov 21 02:03:40 UTC 2026`, Go's UnixDate.
@@ -135,10 +150,10 @@ http::Response flagz(const http::Request& request, const About& about) {
     if (!choice) return refused("Flagz");
     const auto& flags = about.options.flags;
     if (choice->form != Form::text) {
-        Fields values;
+        json::object values;
         for (const auto& [name, value] : flags)
-            values.emplace_back(name, log::json_quoted(value));
-        return structured(*choice, "Flagz", {{"flags", object(Form::json, values)}});
+            values.emplace(name, value);
+        return structured(*choice, "Flagz", {{"flags", std::move(values)}});
     }
     std::string body = heading("flagz");
     for (const auto& [name, value] : flags)
@@ -155,11 +170,11 @@ http::Response statusz(const http::Request& request, const About& about, Instant
     const std::string version{config::git_version};
     if (choice->form != Form::text)
         return structured(*choice, "Statusz",
-                          {{"startTime", log::json_quoted(timestamp(about.started.wall))},
-                           {"uptimeSeconds", std::to_string(up)},
-                           {"goVersion", R"("none")"},
-                           {"binaryVersion", log::json_quoted(version)},
-                           {"paths", json_list(paths)}});
+                          {{"startTime", timestamp(about.started.wall)},
+                           {"uptimeSeconds", up},
+                           {"goVersion", "none"},
+                           {"binaryVersion", version},
+                           {"paths", json::array(paths.begin(), paths.end())}});
     std::string body = heading("statusz");
     body += "Started: " + unix_date(about.started.wall) + "\nUp: " + std::to_string(up / 3600) +
             " hr " + two_digits(up / 60 % 60) + " min " + two_digits(up % 60) +
