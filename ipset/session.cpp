@@ -105,6 +105,11 @@ void Session::list(const std::string& set, Detail detail, const std::function<vo
             handle(*listing);
         });
     } catch (const std::system_error& error) {
+        // nfnetlink's answer to a subsystem that it has not, for this request is valid.
+        if (error.code() == std::errc::invalid_argument)
+            fail(std::make_error_code(std::errc::protocol_not_supported),
+                 "the kernel has no ipset: module ip_set is not loaded and the kernel could not "
+                 "load it by itself; run `modprobe ip_set` on the node");
         fail(error_of_set(error.code()),
              set.empty() ? "listing the ipsets" : "listing ipset " + set);
     }

@@ -34,7 +34,8 @@ public:
     /// Atomic for packets; rules follow the name. Only sets of like type and family.
     std::error_code swap(const std::string& first, const std::string& second);
 
-    /// Of every set of the namespace. @throws std::system_error when the kernel cannot be asked.
+    /// Of every set of the namespace. @throws std::system_error when the kernel cannot be asked:
+    /// EPROTONOSUPPORT, with the remedy in its text, when it has no ipset and cannot load it.
     std::map<std::string, Header> headers();
     /// Nothing when there is no such set. @throws like headers().
     std::optional<Header> header(const std::string& set);

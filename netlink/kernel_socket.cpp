@@ -90,8 +90,14 @@ Socket::Socket(int protocol, SocketOptions options)
     : socket_{nl_socket_alloc()}, slots_{std::make_unique<Slots>()}, options_{options} {
     if (!socket_) fail(ENOMEM, "netlink socket");
     errno = 0;
-    if (nl_connect(socket_.get(), protocol) < 0)
-        fail(errno != 0 ? errno : EPROTONOSUPPORT, "netlink socket");
+    if (nl_connect(socket_.get(), protocol) < 0) {
+        const int number = errno != 0 ? errno : EPROTONOSUPPORT;
+        const bool absent = number == EPROTONOSUPPORT && protocol == NETLINK_NETFILTER;
+        fail(number, absent ? "the kernel has no nfnetlink: the module is not loaded and the "
+                              "kernel could not load it by itself; run `modprobe nfnetlink` on "
+                              "the node"
+                            : "netlink socket");
+    }
     set_options(fd(), options_);
 }
 

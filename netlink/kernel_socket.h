@@ -67,7 +67,8 @@ struct SocketOptions {
 class Socket {
 public:
     /// @param protocol NETLINK_GENERIC, NETLINK_ROUTE or NETLINK_NETFILTER.
-    /// @throws std::system_error when it cannot be opened.
+    /// @throws std::system_error when it cannot be opened: EPROTONOSUPPORT where the kernel has not
+    /// the protocol and cannot load it.
     explicit Socket(int protocol, SocketOptions options = {});
     Socket(Socket&& other) noexcept;
     Socket& operator=(Socket&& other) noexcept;

@@ -1,7 +1,11 @@
 // ipvsproxy cleanup: takes out what a proxy made, and nothing else.
 #include <algorithm>
 #include <iostream>
+#include <memory>
 
+#include "ipset/memory_table.h"
+#include "ipvs/memory_table.h"
+#include "netlink/memory_conntrack.h"
 #include "proxy/cli/command.h"
 #include "proxy/cli/session.h"
 #include "proxy/iptables/nft_raw.h"
@@ -31,6 +35,45 @@ std::vector<std::string> refusals(const sync::Outcome& outcome) {
             all.push_back(rule_words(refusal, family));
     return all;
 }
+
+/// A kernel that has none of a kind of table, and cannot load it, holds nothing of the kind either.
+void pass_over(const std::system_error& error) {
+    if (error.code() != std::errc::protocol_not_supported) throw error;
+    log::verbose(2, "Nothing of this kind to remove", {{"reason", error.what()}});
+}
+
+std::unique_ptr<ipvs::Table> open_ipvs() {
+    try {
+        return std::make_unique<ipvs::KernelTable>();
+    } catch (const std::system_error& error) {
+        pass_over(error);
+    }
+    return std::make_unique<ipvs::MemoryTable>();
+}
+
+std::unique_ptr<ipset::Table> open_ipset() {
+    try {
+        auto table = std::make_unique<ipset::KernelTable>();
+        table->headers(); // only now does it show whether the kernel has sets
+        return table;
+    } catch (const std::system_error& error) {
+        pass_over(error);
+    }
+    return std::make_unique<ipset::MemoryTable>();
+}
+
+/// The tables of this node, both families. Those that the kernel does not have are empty.
+struct Tables {
+    explicit Tables(iptables::Backend backend)
+        : rules{sync::open_tables(backend, Family::v4), sync::open_tables(backend, Family::v6)} {}
+
+    KernelDevice device{std::string{sync::device_name}};
+    std::unique_ptr<ipvs::Table> ipvs{open_ipvs()};
+    std::unique_ptr<ipset::Table> ipset{open_ipset()};
+    PerFamily<std::unique_ptr<iptables::Tables>> rules;
+    MemoryFlows flows; ///< a cleanup forgets none
+    sync::Kernel kernel{device, *ipvs, *ipset, {rules.v4.get(), rules.v6.get()}, flows};
+};
 
 class Removal {
 public:
@@ -128,8 +171,8 @@ int clean_node(bool dry_run) {
         chosen == iptables::Backend::legacy ? iptables::Backend::nft : iptables::Backend::legacy;
     for (const auto family : families)
         removal.remove_rules(other, family);
-    sync::RealKernel kernel{PerFamily<bool>{true, true}, chosen, 0};
-    removal.remove_all(kernel.tables());
+    Tables tables{chosen};
+    removal.remove_all(tables.kernel);
     return removal.finish();
 }
 
