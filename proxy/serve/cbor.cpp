@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <bit>
-#include <boost/json/visit.hpp>
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
 #include <cstdint>
 #include <vector>
 
@@ -22,28 +23,58 @@ constexpr char true_byte = '\xf5';
 constexpr char null_byte = '\xf6';
 constexpr char float64_head = '\xfb';
 
+// NOLINTBEGIN(misc-no-recursion): as deep as the value is nested
 class Writer {
 public:
     std::string out{};
 
-    void operator()(std::nullptr_t) { out += null_byte; }
-    void operator()(bool value) { out += value ? true_byte : false_byte; }
-    void operator()(std::uint64_t value) { head(Major::positive, value); }
-    void operator()(std::int64_t value) {
-        if (value < 0) head(Major::negative, static_cast<std::uint64_t>(-(value + 1)));
-        else head(Major::positive, static_cast<std::uint64_t>(value));
+    void value(const json::value& any) {
+        switch (any.kind()) {
+        case json::kind::null:
+            out += null_byte;
+            break;
+        case json::kind::bool_:
+            out += any.get_bool() ? true_byte : false_byte;
+            break;
+        case json::kind::int64:
+            whole(any.get_int64());
+            break;
+        case json::kind::uint64:
+            head(Major::positive, any.get_uint64());
+            break;
+        case json::kind::double_:
+            fraction(any.get_double());
+            break;
+        case json::kind::string:
+            bytes(any.get_string());
+            break;
+        case json::kind::array:
+            array(any.get_array());
+            break;
+        case json::kind::object:
+            map(any.get_object());
+            break;
+        }
     }
-    void operator()(double value) {
+
+private:
+    void whole(std::int64_t number) {
+        if (number < 0) head(Major::negative, static_cast<std::uint64_t>(-(number + 1)));
+        else head(Major::positive, static_cast<std::uint64_t>(number));
+    }
+
+    void fraction(double number) {
         out += float64_head;
-        big_endian(std::bit_cast<std::uint64_t>(value), 8);
+        big_endian(std::bit_cast<std::uint64_t>(number), 8);
     }
-    void operator()(const json::string& value) { bytes(value); }
-    void operator()(const json::array& values) {
+
+    void array(const json::array& values) {
         head(Major::array, values.size());
-        for (const auto& value : values)
-            json::visit(*this, value);
+        for (const auto& each : values)
+            value(each);
     }
-    void operator()(const json::object& object) {
+
+    void map(const json::object& object) {
         head(Major::map, object.size());
         std::vector<const json::key_value_pair*> fields;
         for (const auto& field : object)
@@ -54,11 +85,10 @@ public:
         });
         for (const auto* field : fields) {
             bytes(field->key());
-            json::visit(*this, field->value());
+            value(field->value());
         }
     }
 
-private:
     void bytes(std::string_view text) {
         head(Major::bytes, text.size());
         out += text;
@@ -82,12 +112,13 @@ private:
             out += static_cast<char>(number >> (8 * count));
     }
 };
+// NOLINTEND(misc-no-recursion)
 
 } // namespace
 
 std::string to_cbor(const json::value& value) {
     Writer writer{.out = std::string{self_described}};
-    json::visit(writer, value);
+    writer.value(value);
     return std::move(writer.out);
 }
 
