@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <functional>
 #include <utility>
 
 #include "ipvs/codec.h"
@@ -60,17 +61,26 @@ bool KernelTable::schedules_by(std::string_view scheduler) {
 }
 
 ObservedDestinations KernelTable::destinations(std::span<const ServiceKey> services) {
+    return read(services, {});
+}
+
+ObservedDestinations KernelTable::look_up(std::span<const DestinationKey> keys) {
+    return read(services_of(keys), keys);
+}
+
+ObservedDestinations KernelTable::read(std::span<const ServiceKey> services, const Only& only) {
     ObservedDestinations found;
     std::vector<ServiceKey> ipv4;
     for (const ServiceKey& service : services)
         if (service.address.family() == Family::v4) ipv4.push_back(service);
-        else dump_destinations(service, found);
-    for (const ServiceKey& service : options_.read(ipv4, found))
-        dump_destinations(service, found);
+        else dump_destinations(service, only, found);
+    for (const ServiceKey& service : options_.read(ipv4, only, found))
+        dump_destinations(service, only, found);
     return found;
 }
 
-void KernelTable::dump_destinations(const ServiceKey& service, ObservedDestinations& out) {
+void KernelTable::dump_destinations(const ServiceKey& service, const Only& only,
+                                    ObservedDestinations& out) {
     netlink::Messages request;
     put_destinations_query(request, family_, service);
     ObservedDestinations found;
@@ -81,6 +91,13 @@ void KernelTable::dump_destinations(const ServiceKey& service, ObservedDestinati
             readable = decode_destination(message.payload, service, found) && readable;
         });
     if (!readable) fail(unreadable(), "IPVS_CMD_GET_DEST");
+    if (only) {
+        const auto asked_for = [&](const auto& each) {
+            return std::ranges::binary_search(*only, each.first);
+        };
+        erase_if(found.specs, std::not_fn(asked_for));
+        std::erase_if(found.busy, std::not_fn(asked_for));
+    }
     out.specs.merge(found.specs);
     out.busy.merge(found.busy);
 }

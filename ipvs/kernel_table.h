@@ -39,6 +39,8 @@ public:
     bool schedules_by(std::string_view scheduler) override;
     /// About one system call for an IPv4 virtual server, two for an IPv6 one.
     ObservedDestinations destinations(std::span<const ServiceKey> services) override;
+    /// As many system calls as for all real servers of the same virtual servers.
+    ObservedDestinations look_up(std::span<const DestinationKey> keys) override;
     Outcome apply(const TableChanges& changes) override;
     Timeouts timeouts() override;
     void set_timeouts(const Timeouts& timeouts) override;
@@ -47,7 +49,8 @@ public:
 
 private:
     std::uint16_t resolve();
-    void dump_destinations(const ServiceKey& service, ObservedDestinations& out);
+    ObservedDestinations read(std::span<const ServiceKey> services, const Only& only);
+    void dump_destinations(const ServiceKey& service, const Only& only, ObservedDestinations& out);
     Execution execute(const Operations& operations);
     void send(netlink::Messages& batch, std::size_t first, Execution& result);
 

@@ -76,6 +76,24 @@ DestinationStatus status(const ip_vs_dest_entry& entry) {
             .persistent_connections = entry.persistconns};
 }
 
+/// In the order of the keys of one virtual server's real servers.
+std::uint64_t order_of(std::uint32_t address, std::uint16_t port) {
+    return std::uint64_t{address} << 16 | port;
+}
+
+/// Those of this virtual server that have an IPv4 address; no other is read here.
+std::vector<std::uint64_t> orders_of(std::span<const DestinationKey> keys,
+                                     const ServiceKey& service) {
+    std::vector<std::uint64_t> orders;
+    for (const auto& key : std::ranges::equal_range(keys, service, {}, &DestinationKey::service)) {
+        if (key.address.family() != Family::v4) continue;
+        std::uint32_t address = 0;
+        std::memcpy(&address, key.address.bytes().data(), sizeof address);
+        orders.push_back(order_of(ntohl(address), key.port.value));
+    }
+    return orders;
+}
+
 /// How many are used, from the first on.
 std::size_t count_destination_entries(netlink::Bytes table) {
     std::size_t count = 0;
@@ -91,7 +109,7 @@ std::size_t count_destination_entries(netlink::Bytes table) {
 } // namespace
 
 std::size_t decode_destination_entries(netlink::Bytes table, const ServiceKey& service,
-                                       ObservedDestinations& out) {
+                                       const Only& only, ObservedDestinations& out) {
     const auto count = count_destination_entries(table);
     const auto entry_at = [&](std::size_t at) {
         return *netlink::structure<ip_vs_dest_entry>(table.subspan(at * sizeof(ip_vs_dest_entry)));
@@ -100,11 +118,13 @@ std::size_t decode_destination_entries(netlink::Bytes table, const ServiceKey& s
         std::uint64_t order; // as the keys'
         std::size_t at;
     };
+    const auto asked = only ? orders_of(*only, service) : std::vector<std::uint64_t>{};
     std::vector<Place> places; // the kernel has them the other way round than they were added
-    places.reserve(count);
+    places.reserve(only ? asked.size() : count);
     for (std::size_t at = 0; at < count; ++at) {
         const auto entry = entry_at(at);
-        places.push_back({std::uint64_t{ntohl(entry.addr)} << 16 | ntohs(entry.port), at});
+        const auto order = order_of(ntohl(entry.addr), ntohs(entry.port));
+        if (!only || std::ranges::binary_search(asked, order)) places.push_back({order, at});
     }
     std::ranges::sort(places, {}, &Place::order);
     for (const auto& place : places) {
@@ -196,7 +216,7 @@ std::uint32_t SocketOptionReader::count(const ServiceKey& service) {
 
 /// Offers one entry more than there should be, so that a real server too many shows.
 /// @return false when not exactly `count` were there.
-bool SocketOptionReader::read_one(const ServiceKey& service, std::uint32_t count,
+bool SocketOptionReader::read_one(const ServiceKey& service, std::uint32_t count, const Only& only,
                                   ObservedDestinations& out) {
     auto request = naming<ip_vs_get_dests>(service);
     request.num_dests = count + 1;
@@ -207,19 +227,19 @@ bool SocketOptionReader::read_one(const ServiceKey& service, std::uint32_t count
     if (error != 0) fail(error, "IP_VS_SO_GET_DESTS");
     const netlink::Bytes table = netlink::Bytes{buffer_}.subspan(sizeof request);
     if (count_destination_entries(table) != count) return false;
-    decode_destination_entries(table, service, out);
+    decode_destination_entries(table, service, only, out);
     return true;
 }
 
 std::vector<ServiceKey> SocketOptionReader::read(std::span<const ServiceKey> services,
-                                                 ObservedDestinations& out) {
+                                                 const Only& only, ObservedDestinations& out) {
     std::vector<ServiceKey> incomplete;
     if (services.empty()) return incomplete;
     const auto counts = count_all(services.size());
     std::size_t next = 0; // mostly they are asked for in their order
     for (const ServiceKey& service : services) {
         const auto expected = counts ? find(*counts, next, number_of(service)) : count(service);
-        if (expected != 0 && !read_one(service, expected, out)) incomplete.push_back(service);
+        if (expected != 0 && !read_one(service, expected, only, out)) incomplete.push_back(service);
     }
     return incomplete;
 }

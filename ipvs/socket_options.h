@@ -14,12 +14,16 @@
 
 namespace ipvsproxy::ipvs {
 
+/// Which real servers are asked for, in rising order; nothing: all.
+using Only = std::optional<std::span<const DestinationKey>>;
+
 /// Adds the real servers of a table of struct ip_vs_dest_entry to `out`, which has none of that
 /// virtual server, up to its first unused entry (all zero; the kernel sets IP_VS_CONN_F_INACTIVE in
 /// each that it fills).
-/// @return how many were there. Bytes that make no whole entry are not looked at.
+/// @return how many were there, of those that are not asked for too. Bytes that make no whole entry
+/// are not looked at.
 std::size_t decode_destination_entries(netlink::Bytes table, const ServiceKey& service,
-                                       ObservedDestinations& out);
+                                       const Only& only, ObservedDestinations& out);
 
 /// How many real servers an IPv4 virtual server has.
 struct Count {
@@ -41,7 +45,8 @@ public:
     /// @return the virtual servers of which this interface cannot tell all: they have real
     /// servers of the other family, or changed meanwhile. Nothing of them is in `out`.
     /// @throws std::system_error with the kernel's errno.
-    std::vector<ServiceKey> read(std::span<const ServiceKey> services, ObservedDestinations& out);
+    std::vector<ServiceKey> read(std::span<const ServiceKey> services, const Only& only,
+                                 ObservedDestinations& out);
 
     /// Whether one of the first 64 IPv4 virtual servers, in the kernel's order, uses the scheduler.
     /// False also where they cannot be read.
@@ -55,7 +60,8 @@ private:
     int get_services(std::size_t offered);
     std::optional<std::vector<Count>> count_all(std::size_t asked);
     std::uint32_t count(const ServiceKey& service);
-    bool read_one(const ServiceKey& service, std::uint32_t count, ObservedDestinations& out);
+    bool read_one(const ServiceKey& service, std::uint32_t count, const Only& only,
+                  ObservedDestinations& out);
 
     FileDescriptor socket_;
     std::vector<std::uint8_t> buffer_;

@@ -45,6 +45,9 @@ public:
     /// The real servers of those virtual servers; one that is gone meanwhile has none.
     /// @throws std::system_error when the kernel cannot be asked.
     virtual ObservedDestinations destinations(std::span<const ServiceKey> services) = 0;
+    /// Those of these real servers that are there. @param keys in rising order
+    /// @throws std::system_error when the kernel cannot be asked.
+    virtual ObservedDestinations look_up(std::span<const DestinationKey> keys);
     /// Tries every change; one that is refused never holds up another. Order: new and changed
     /// virtual servers, their real servers (additions and updates before removals), removed
     /// virtual servers. A new `mh` virtual server is built as `rr` and switched once it is full.
@@ -56,5 +59,8 @@ public:
     /// @throws std::system_error with the kernel's errno.
     virtual void set_timeouts(const Timeouts& timeouts) = 0;
 };
+
+/// The virtual servers of real servers, each once. @param keys in rising order
+std::vector<ServiceKey> services_of(std::span<const DestinationKey> keys);
 
 } // namespace ipvsproxy::ipvs

@@ -13,12 +13,11 @@ bool may_drain(const ipvs::DestinationKey& key, const ipvs::TableChanges& change
 
 } // namespace
 
-std::vector<ipvs::ServiceKey> services_to_count(const ipvs::TableChanges& changes) {
-    std::vector<ipvs::ServiceKey> services;
+std::vector<ipvs::DestinationKey> leaving_to_count(const ipvs::TableChanges& changes) {
+    std::vector<ipvs::DestinationKey> keys;
     for (const auto& key : changes.destinations.remove)
-        if (may_drain(key, changes) && (services.empty() || services.back() != key.service))
-            services.push_back(key.service);
-    return services;
+        if (may_drain(key, changes)) keys.push_back(key);
+    return keys;
 }
 
 Leaving drain(ipvs::TableChanges& changes, const ipvs::ObservedDestinations& seen,

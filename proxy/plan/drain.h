@@ -14,10 +14,10 @@ namespace ipvsproxy::plan {
 /// When each real server that is on its way out must go, whatever connections it has.
 using Deadlines = std::map<ipvs::DestinationKey, Moment>;
 
-/// The virtual servers whose real servers' connections must be counted before `changes` are
-/// applied: those that stay and lose a TCP real server. UDP and SCTP real servers go at once, as do
-/// those of a virtual server that goes itself.
-std::vector<ipvs::ServiceKey> services_to_count(const ipvs::TableChanges& changes);
+/// The real servers whose connections must be counted before `changes` are applied, in rising
+/// order: TCP ones that leave a virtual server which stays. UDP and SCTP real servers go at once,
+/// as do those of a virtual server that goes itself.
+std::vector<ipvs::DestinationKey> leaving_to_count(const ipvs::TableChanges& changes);
 
 /// The removals that are put off, and what the kernel holds for each meanwhile (weight 0).
 using Leaving = ipvs::Destinations;

@@ -174,11 +174,11 @@ Outcome apply(Kernel& kernel, Round& round) {
     Outcome outcome;
     Writer writer{kernel, outcome, std::move(round.served)};
     auto& changes = round.changes;
-    const auto to_count = plan::services_to_count(changes.ipvs);
+    const auto to_count = plan::leaving_to_count(changes.ipvs);
     if (!to_count.empty()) {
         // Without a count nothing leaves: connections may not be cut because of a failed read.
         std::optional<ipvs::ObservedDestinations> seen;
-        writer.guard(Part::destinations, [&] { seen = kernel.ipvs.destinations(to_count); });
+        writer.guard(Part::destinations, [&] { seen = kernel.ipvs.look_up(to_count); });
         if (seen) outcome.leaving = plan::drain(changes.ipvs, *seen, round.deadlines, round.now);
         else changes.ipvs.destinations.remove.clear();
     }

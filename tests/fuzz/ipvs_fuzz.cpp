@@ -75,7 +75,14 @@ void timeouts(netlink::Bytes input) {
 void tables(netlink::Bytes input) {
     const ServiceKey of{*Address::parse("10.96.0.1"), Port{80}, Protocol::tcp};
     ObservedDestinations destinations;
-    expect(decode_destination_entries(input, of, destinations) >= destinations.specs.size());
+    const auto all = decode_destination_entries(input, of, {}, destinations);
+    expect(all >= destinations.specs.size());
+    std::vector<DestinationKey> asked;
+    for (const auto& [key, spec] : destinations.specs)
+        if (asked.empty()) asked.push_back(key);
+    ObservedDestinations some;
+    expect(decode_destination_entries(input, of, asked, some) == all);
+    expect(some.specs.size() == asked.size());
     const auto counts = decode_service_entries(input);
     expect(std::ranges::is_sorted(counts, {}, &Count::service));
 }

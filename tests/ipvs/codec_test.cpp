@@ -218,7 +218,7 @@ TEST_CASE("entries of the older interface are read up to the first unused one", 
     entries[1].activeconns = 9;
     const netlink::Bytes bytes = netlink::bytes_of(entries);
     ObservedDestinations observed;
-    CHECK(decode_destination_entries(bytes, dns, observed) == 2);
+    CHECK(decode_destination_entries(bytes, dns, {}, observed) == 2);
     const DestinationKey second = destination(dns, "10.244.0.2", 81);
     CHECK(observed.specs == Destinations{{destination(dns, "10.244.0.1", 80), {}},
                                          {second,
@@ -228,7 +228,7 @@ TEST_CASE("entries of the older interface are read up to the first unused one", 
                                            .lower_threshold = 2}}});
     CHECK(observed.busy.size() == 1);
     CHECK(observed.busy.at(second).active_connections == 9);
-    CHECK(decode_destination_entries(bytes.first(sizeof(ip_vs_dest_entry) * 2 - 1), dns,
+    CHECK(decode_destination_entries(bytes.first(sizeof(ip_vs_dest_entry) * 2 - 1), dns, {},
                                      observed) == 1);
 }
 
@@ -246,8 +246,16 @@ TEST_CASE("real servers of the older interface, in whatever order it has them, a
         expected.specs.try_emplace(destination(dns, address, port), DestinationSpec{.weight = 0});
     }
     ObservedDestinations observed;
-    CHECK(decode_destination_entries(netlink::bytes_of(entries), dns, observed) == 9);
+    CHECK(decode_destination_entries(netlink::bytes_of(entries), dns, {}, observed) == 9);
     CHECK(observed.specs == expected.specs);
+
+    const std::vector asked{destination(service("10.96.0.1"), "10.244.0.1", 80),
+                            destination(dns, "10.244.0.1", 81), destination(dns, "10.244.0.2", 80),
+                            destination(dns, "10.244.0.9", 80),
+                            destination(dns, "2001:db8::1", 80)};
+    ObservedDestinations some;
+    CHECK(decode_destination_entries(netlink::bytes_of(entries), dns, asked, some) == 9);
+    CHECK(some.specs == Destinations{{asked.at(1), {.weight = 0}}, {asked.at(2), {.weight = 0}}});
 }
 
 TEST_CASE("P-168 keys print as ipvsadm's users know them", "[ipvs]") {

@@ -60,6 +60,7 @@ TEST_CASE("MemoryTable shows connections until the real server goes", "[ipvs]") 
     table.put(pod);
     table.connect(pod, {.active_connections = 3});
     CHECK(table.destinations(std::vector{web}).busy.at(pod).connections() == 3);
+    CHECK(table.look_up(std::vector{pod}).busy.at(pod).connections() == 3);
     CHECK(table.apply(removing({}, {pod})).clean());
     table.put(pod);
     CHECK(table.destinations(std::vector{web}).busy.empty());

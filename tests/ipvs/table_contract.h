@@ -229,6 +229,36 @@ inline void reads_the_few_asked_for(Table& table) {
         CHECK(key.service == four);
 }
 
+/// Real servers asked for by name: of both families, present and missing, in use and not.
+inline void looks_up_real_servers(Table& table) {
+    const ServiceKey four = service("10.96.0.10"), six = service("2001:db8:96::10");
+    const ServiceKey gone = service("10.96.0.11"), mixed = service("10.96.0.12");
+    Destinations destinations;
+    for (const auto* const address : {"10.244.0.1", "10.244.0.2", "10.244.0.3"})
+        destinations[destination(four, address)] = {};
+    for (const auto* const address : {"2001:db8:244::1", "2001:db8:244::2"})
+        destinations[destination(six, address)] = {.weight = 7};
+    destinations[destination(mixed, "10.244.0.1")] = {};
+    destinations[destination(mixed, "2001:db8:244::1")] = {.forward = Forward::tunnel};
+    REQUIRE(table
+                .apply(adding({{four, plain(four)}, {six, plain(six)}, {mixed, plain(mixed)}},
+                              destinations))
+                .clean());
+    CHECK(table.look_up({}).specs.empty());
+    std::vector asked{destination(four, "10.244.0.2"),       destination(four, "10.244.0.9"),
+                      destination(gone, "10.244.0.1"),       destination(mixed, "10.244.0.1"),
+                      destination(mixed, "2001:db8:244::1"), destination(mixed, "10.244.0.2"),
+                      destination(six, "2001:db8:244::2")};
+    std::ranges::sort(asked);
+    const auto found = table.look_up(asked);
+    CHECK(found.specs ==
+          Destinations{{destination(four, "10.244.0.2"), {}},
+                       {destination(mixed, "10.244.0.1"), {}},
+                       {destination(mixed, "2001:db8:244::1"), {.forward = Forward::tunnel}},
+                       {destination(six, "2001:db8:244::2"), {.weight = 7}}});
+    CHECK(found.busy.empty());
+}
+
 inline void holds_timeouts(Table& table) {
     using std::chrono::seconds;
     const Timeouts before = table.timeouts();
@@ -299,6 +329,8 @@ inline void keeps_contract(Table& table) {
     }
     SECTION("only those asked for are read") {
         reads_the_few_asked_for(table);
+        SECTION("looks up real servers")
+        looks_up_real_servers(table);
     }
     SECTION("schedulers in use") {
         tells_schedulers_in_use(table);
