@@ -53,6 +53,7 @@ Services KernelTable::services() {
             readable = decode_service(message.payload, found) && readable;
         });
     if (!readable) fail(unreadable(), "IPVS_CMD_GET_SERVICE");
+    options_.count_all(); // mostly their real servers are read next
     return in_order(std::move(found));
 }
 

@@ -16,9 +16,11 @@ namespace ipvsproxy::ipvs {
 
 namespace {
 
-/// Reading the entry of one virtual server costs about this many times its share of reading the
-/// entries of all: one system call against a copy.
-constexpr std::size_t single_read_cost = 4;
+/// Counting the real servers of one virtual server costs about this many times its share of
+/// counting those of all: one system call against a copy.
+constexpr std::size_t single_count_cost = 4;
+/// So few are counted one by one, without asking how many there are.
+constexpr std::size_t few = 16;
 
 constexpr std::size_t first_services = 64;
 
@@ -50,17 +52,6 @@ std::uint64_t number_of(const ServiceKey& service) {
     std::memcpy(&address, service.address.bytes().data(), sizeof address);
     return number_of(ntohl(address), service.port.value,
                      static_cast<std::uint16_t>(service.protocol));
-}
-
-/// @param at where it is looked for first; behind what was found afterwards
-/// @return 0 when there is no such virtual server.
-std::uint32_t find(const std::vector<Count>& counts, std::size_t& at, std::uint64_t service) {
-    if (at >= counts.size() || counts[at].service != service) {
-        const auto found = std::ranges::lower_bound(counts, service, {}, &Count::service);
-        at = static_cast<std::size_t>(found - counts.begin());
-        if (found == counts.end() || found->service != service) return 0;
-    }
-    return counts[at++].destinations;
 }
 
 DestinationSpec specification(const ip_vs_dest_entry& entry) {
@@ -162,17 +153,17 @@ int SocketOptionReader::get(int option, std::span<std::uint8_t> value) {
 
 /// Leaves in the buffer what fits into a table of so many entries; those not used are all zero.
 /// @return 0 or the errno.
-int SocketOptionReader::get_services(std::size_t offered) {
+int SocketOptionReader::get_services(std::vector<std::uint8_t>& buffer, std::size_t offered) {
     ip_vs_get_services request;
     std::memset(&request, 0, sizeof request);
     request.num_services = static_cast<unsigned>(offered);
-    buffer_.assign(sizeof request + offered * sizeof(ip_vs_service_entry), 0);
-    std::memcpy(buffer_.data(), &request, sizeof request);
-    return get(IP_VS_SO_GET_SERVICES, buffer_);
+    buffer.assign(sizeof request + offered * sizeof(ip_vs_service_entry), 0);
+    std::memcpy(buffer.data(), &request, sizeof request);
+    return get(IP_VS_SO_GET_SERVICES, buffer);
 }
 
 bool SocketOptionReader::first_schedule_by(std::string_view scheduler) {
-    if (get_services(first_services) != 0) return false;
+    if (get_services(buffer_, first_services) != 0) return false;
     auto table = netlink::Bytes{buffer_}.subspan(sizeof(ip_vs_get_services));
     for (; const auto entry = netlink::structure<ip_vs_service_entry>(table);
          table = table.subspan(sizeof(ip_vs_service_entry))) {
@@ -185,22 +176,38 @@ bool SocketOptionReader::first_schedule_by(std::string_view scheduler) {
     return false;
 }
 
-/// The numbers of real servers of all virtual servers, when that is worth the copy for as many
-/// as are asked for.
-std::optional<std::vector<Count>> SocketOptionReader::count_all(std::size_t asked) {
+std::size_t SocketOptionReader::count_services() {
     buffer_.assign(sizeof(ip_vs_getinfo), 0);
     if (const int error = get(IP_VS_SO_GET_INFO, buffer_)) fail(error, "IP_VS_SO_GET_INFO");
-    const std::size_t all = netlink::structure<ip_vs_getinfo>(buffer_)->num_services;
-    if (all > asked * single_read_cost) return {};
+    return netlink::structure<ip_vs_getinfo>(buffer_)->num_services;
+}
+
+void SocketOptionReader::count_all() {
+    count_all(count_services());
+}
+
+/// @param services how many virtual servers there are
+void SocketOptionReader::count_all(std::size_t services) {
+    counts_.clear();
+    std::vector<std::uint8_t> buffer; // too large to be kept
     // One entry more than there should be: if it is used, somebody has added virtual servers since
     // they were counted, and the kernel has left out as many.
-    const std::size_t offered = all + 1;
-    if (const int error = get_services(offered)) fail(error, "IP_VS_SO_GET_SERVICES");
-    const auto table = netlink::Bytes{buffer_}.subspan(sizeof(ip_vs_get_services));
-    const auto last =
-        netlink::structure<ip_vs_service_entry>(table.subspan(all * sizeof(ip_vs_service_entry)));
-    if (last->protocol != 0 || last->fwmark != 0) return {};
-    return decode_service_entries(table);
+    if (const int error = get_services(buffer, services + 1)) fail(error, "IP_VS_SO_GET_SERVICES");
+    const auto table = netlink::Bytes{buffer}.subspan(sizeof(ip_vs_get_services));
+    const auto last = netlink::structure<ip_vs_service_entry>(
+        table.subspan(services * sizeof(ip_vs_service_entry)));
+    if (last->protocol == 0 && last->fwmark == 0) counts_ = decode_service_entries(table);
+}
+
+/// @param at where it is looked for first; behind what was found afterwards
+Count* SocketOptionReader::counted(const ServiceKey& service, std::size_t& at) {
+    const auto number = number_of(service);
+    if (at >= counts_.size() || counts_[at].service != number) {
+        const auto found = std::ranges::lower_bound(counts_, number, {}, &Count::service);
+        at = static_cast<std::size_t>(found - counts_.begin());
+        if (found == counts_.end() || found->service != number) return nullptr;
+    }
+    return &counts_[at++];
 }
 
 /// The number of real servers, those of the other family included; 0 when there is no such service.
@@ -235,11 +242,16 @@ std::vector<ServiceKey> SocketOptionReader::read(std::span<const ServiceKey> ser
                                                  const Only& only, ObservedDestinations& out) {
     std::vector<ServiceKey> incomplete;
     if (services.empty()) return incomplete;
-    const auto counts = count_all(services.size());
+    if (counts_.empty() && services.size() > few)
+        if (const auto all = count_services(); all <= services.size() * single_count_cost)
+            count_all(all);
     std::size_t next = 0; // mostly they are asked for in their order
     for (const ServiceKey& service : services) {
-        const auto expected = counts ? find(*counts, next, number_of(service)) : count(service);
-        if (expected != 0 && !read_one(service, expected, only, out)) incomplete.push_back(service);
+        auto* const known = counted(service, next);
+        if (known != nullptr && read_one(service, known->destinations, only, out)) continue;
+        const auto now = count(service);
+        if (known != nullptr) known->destinations = now;
+        if (now != 0 && !read_one(service, now, only, out)) incomplete.push_back(service);
     }
     return incomplete;
 }

@@ -41,9 +41,15 @@ public:
     /// @throws std::system_error when there is no IPv4 socket to be had.
     SocketOptionReader();
 
+    /// Counts the real servers of every virtual server, two system calls: until their number
+    /// changes, reading those of one is one call instead of two.
+    /// @throws std::system_error with the kernel's errno.
+    void count_all();
+
     /// Adds the real servers of IPv4 virtual servers to `out`; those that are gone have none.
-    /// @return the virtual servers of which this interface cannot tell all: they have real
-    /// servers of the other family, or changed meanwhile. Nothing of them is in `out`.
+    /// @return the virtual servers of which this interface cannot tell all: they had real
+    /// servers of the other family when they were last counted, or change just now. Nothing of
+    /// them is in `out`.
     /// @throws std::system_error with the kernel's errno.
     std::vector<ServiceKey> read(std::span<const ServiceKey> services, const Only& only,
                                  ObservedDestinations& out);
@@ -57,14 +63,17 @@ public:
 
 private:
     int get(int option, std::span<std::uint8_t> value);
-    int get_services(std::size_t offered);
-    std::optional<std::vector<Count>> count_all(std::size_t asked);
+    int get_services(std::vector<std::uint8_t>& buffer, std::size_t offered);
+    std::size_t count_services();
+    void count_all(std::size_t services);
+    Count* counted(const ServiceKey& service, std::size_t& at);
     std::uint32_t count(const ServiceKey& service);
     bool read_one(const ServiceKey& service, std::uint32_t count, const Only& only,
                   ObservedDestinations& out);
 
     FileDescriptor socket_;
     std::vector<std::uint8_t> buffer_;
+    std::vector<Count> counts_; ///< as last seen, in the order of keys
     std::uint64_t calls_{};
 };
 
