@@ -104,6 +104,7 @@ asio::awaitable<void> Daemon::run() {
     end_of_following_.emit(asio::cancellation_type::terminal);
     while (following_ || lookout_.reading())
         co_await bell_.wait(plan::Moment::max());
+    bell_.rest();
 }
 
 /// Reads everything once, so that a node that is as it should be gets no write at all.

@@ -13,6 +13,7 @@
 #include "tests/bench/child.h"
 #include "tests/bench/program.h"
 #include "tests/bench/scenarios.h"
+#include "tests/bench/system_calls.h"
 
 namespace ipvsproxy::bench {
 namespace {
@@ -99,6 +100,7 @@ void report_portions(const Setting& setting, sync::Cluster& cluster, sync::Kerne
 }
 
 void measure_delays(const Setting& setting) {
+    stop_counting();
     const auto options = setting.options();
     run::Input input{files::Where{{setting.manifest}, false}};
     const auto kernel = sync::open_kernel(options);

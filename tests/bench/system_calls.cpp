@@ -9,9 +9,11 @@
 namespace {
 
 ipvsproxy::bench::SystemCalls counted;
+bool counting = true;
 
 /// syscall(2) sets errno as the C library's own functions do.
 template <class... Arguments> long counted_call(long number, Arguments... arguments) {
+    if (!counting) return ::syscall(number, arguments...);
     const auto begin = ipvsproxy::bench::monotonic_ns();
     const long result = ::syscall(number, arguments...);
     counted.inside_ns += ipvsproxy::bench::monotonic_ns() - begin;
@@ -23,6 +25,10 @@ template <class... Arguments> long counted_call(long number, Arguments... argume
 
 const ipvsproxy::bench::SystemCalls& ipvsproxy::bench::system_calls() noexcept {
     return counted;
+}
+
+void ipvsproxy::bench::stop_counting() noexcept {
+    counting = false;
 }
 
 // NOLINTBEGIN(readability-inconsistent-declaration-parameter-name): the C library's are reserved
