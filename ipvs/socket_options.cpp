@@ -76,11 +76,12 @@ std::uint64_t order_of(std::uint32_t address, std::uint16_t port) {
 std::vector<std::uint64_t> orders_of(std::span<const DestinationKey> keys,
                                      const ServiceKey& service) {
     std::vector<std::uint64_t> orders;
-    for (const auto& key : std::ranges::equal_range(keys, service, {}, &DestinationKey::service)) {
-        if (key.address.family() != Family::v4) continue;
+    auto key = std::ranges::lower_bound(keys, service, {}, &DestinationKey::service);
+    for (; key != keys.end() && key->service == service; ++key) {
+        if (key->address.family() != Family::v4) continue;
         std::uint32_t address = 0;
-        std::memcpy(&address, key.address.bytes().data(), sizeof address);
-        orders.push_back(order_of(ntohl(address), key.port.value));
+        std::memcpy(&address, key->address.bytes().data(), sizeof address);
+        orders.push_back(order_of(ntohl(address), key->port.value));
     }
     return orders;
 }
