@@ -43,6 +43,7 @@ std::uint16_t KernelTable::resolve() {
 
 Services KernelTable::services() {
     family_ = resolve(); // another number after a reload of the module
+    options_.count_all(); // mostly their real servers are read next
     netlink::Messages request;
     put_services_query(request, family_);
     GatheredServices found;
@@ -53,7 +54,6 @@ Services KernelTable::services() {
             readable = decode_service(message.payload, found) && readable;
         });
     if (!readable) fail(unreadable(), "IPVS_CMD_GET_SERVICE");
-    options_.count_all(); // mostly their real servers are read next
     return in_order(std::move(found));
 }
 

@@ -2,6 +2,7 @@
 
 #include <linux/ip_vs.h>
 #include <netinet/in.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -27,6 +28,31 @@ constexpr std::size_t first_services = 64;
 [[noreturn]] void fail(int number, const char* what) {
     throw std::system_error(number, std::generic_category(), what);
 }
+
+std::size_t size_of_services(std::size_t count) {
+    return sizeof(ip_vs_get_services) + count * sizeof(ip_vs_service_entry);
+}
+
+/// Memory from the system, all zero, that goes back to it: a megabyte that comes and goes would
+/// make malloc keep as much for later (mallopt(3), M_MMAP_THRESHOLD).
+class Pages {
+public:
+    explicit Pages(std::size_t size)
+        : size_{size}, memory_{::mmap(nullptr, size, PROT_READ | PROT_WRITE,
+                                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)} {
+        if (memory_ == MAP_FAILED) fail(errno, "memory for the virtual servers");
+    }
+    Pages(const Pages&) = delete;
+    Pages& operator=(const Pages&) = delete;
+    ~Pages() { ::munmap(memory_, size_); }
+    std::span<std::uint8_t> bytes() const noexcept {
+        return {static_cast<std::uint8_t*>(memory_), size_};
+    }
+
+private:
+    std::size_t size_;
+    void* memory_;
+};
 
 Address ipv4_address(__be32 value) {
     return *Address::from_bytes(netlink::bytes_of(value));
@@ -152,18 +178,18 @@ int SocketOptionReader::get(int option, std::span<std::uint8_t> value) {
     return ::getsockopt(socket_.get(), IPPROTO_IP, option, value.data(), &length) == 0 ? 0 : errno;
 }
 
-/// Leaves in the buffer what fits into a table of so many entries; those not used are all zero.
+/// Leaves in the buffer, which is all zero, what fits into the table of so many entries at its end.
 /// @return 0 or the errno.
-int SocketOptionReader::get_services(std::vector<std::uint8_t>& buffer, std::size_t offered) {
+int SocketOptionReader::get_services(std::span<std::uint8_t> buffer, std::size_t offered) {
     ip_vs_get_services request;
     std::memset(&request, 0, sizeof request);
     request.num_services = static_cast<unsigned>(offered);
-    buffer.assign(sizeof request + offered * sizeof(ip_vs_service_entry), 0);
     std::memcpy(buffer.data(), &request, sizeof request);
     return get(IP_VS_SO_GET_SERVICES, buffer);
 }
 
 bool SocketOptionReader::first_schedule_by(std::string_view scheduler) {
+    buffer_.assign(size_of_services(first_services), 0);
     if (get_services(buffer_, first_services) != 0) return false;
     auto table = netlink::Bytes{buffer_}.subspan(sizeof(ip_vs_get_services));
     for (; const auto entry = netlink::structure<ip_vs_service_entry>(table);
@@ -190,11 +216,12 @@ void SocketOptionReader::count_all() {
 /// @param services how many virtual servers there are
 void SocketOptionReader::count_all(std::size_t services) {
     counts_.clear();
-    std::vector<std::uint8_t> buffer; // too large to be kept
     // One entry more than there should be: if it is used, somebody has added virtual servers since
     // they were counted, and the kernel has left out as many.
-    if (const int error = get_services(buffer, services + 1)) fail(error, "IP_VS_SO_GET_SERVICES");
-    const auto table = netlink::Bytes{buffer}.subspan(sizeof(ip_vs_get_services));
+    const Pages buffer{size_of_services(services + 1)};
+    if (const int error = get_services(buffer.bytes(), services + 1))
+        fail(error, "IP_VS_SO_GET_SERVICES");
+    const auto table = netlink::Bytes{buffer.bytes()}.subspan(sizeof(ip_vs_get_services));
     const auto last = netlink::structure<ip_vs_service_entry>(
         table.subspan(services * sizeof(ip_vs_service_entry)));
     if (last->protocol == 0 && last->fwmark == 0) counts_ = decode_service_entries(table);

@@ -63,7 +63,7 @@ public:
 
 private:
     int get(int option, std::span<std::uint8_t> value);
-    int get_services(std::vector<std::uint8_t>& buffer, std::size_t offered);
+    int get_services(std::span<std::uint8_t> buffer, std::size_t offered);
     std::size_t count_services();
     void count_all(std::size_t services);
     Count* counted(const ServiceKey& service, std::size_t& at);

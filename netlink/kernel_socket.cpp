@@ -55,6 +55,9 @@ bool is_data(const Message& message) noexcept {
 /// whole. Memory that no datagram reaches is never touched, so never taken.
 struct Socket::Slots {
     static constexpr std::size_t count = 16;
+    /// Of a dump, each part of which fills 32 KiB: more at once would save nothing but some system
+    /// calls, and keep the kernel busy for so long that nothing else runs on that core.
+    static constexpr std::size_t of_dump = 4;
     static constexpr std::size_t size = 96 << 10;
 
     using Memory = std::array<std::uint8_t, count * size>;
@@ -126,10 +129,11 @@ std::error_code Socket::send(Bytes bytes, std::size_t count) {
 }
 
 /// One receiving system call. EAGAIN when nothing (more) is there, ENOBUFS when something was lost.
-std::error_code Socket::receive(Wait wait, const MessageHandler& handle) {
+std::error_code Socket::receive(Wait wait, const MessageHandler& handle, std::size_t slots) {
     const int flags = wait == Wait::no ? MSG_DONTWAIT : MSG_WAITFORONE;
     ++counters_.receives;
-    const int received = recvmmsg(fd(), slots_->offer(), Slots::count, flags, nullptr);
+    const int received =
+        recvmmsg(fd(), slots_->offer(), static_cast<unsigned>(slots), flags, nullptr);
     if (received < 0) {
         if (errno == EINTR) return {};
         if (errno == EAGAIN || errno == ENOBUFS) return errno_code(errno);
@@ -145,10 +149,11 @@ std::error_code Socket::receive(Wait wait, const MessageHandler& handle) {
 
 /// Receives until `finished` was set by the handler. ENOBUFS when answers were lost, the last one
 /// perhaps among them; all others have been handled then, and nothing is left in the queue.
-std::error_code Socket::answers_until(bool& finished, const MessageHandler& handle) {
+std::error_code Socket::answers_until(bool& finished, const MessageHandler& handle,
+                                      std::size_t slots) {
     try {
         while (!finished) {
-            const std::error_code error = receive(Wait::until_patience_ends, handle);
+            const std::error_code error = receive(Wait::until_patience_ends, handle, slots);
             if (!error) continue;
             if (error == std::errc::no_buffer_space) drain(handle);
             return errno_code(ENOBUFS);
@@ -164,7 +169,7 @@ bool Socket::drain(const MessageHandler& handle) {
     const MessageHandler ignore = [](const Message&) {};
     bool whole = true;
     for (;;) {
-        const std::error_code error = receive(Wait::no, handle ? handle : ignore);
+        const std::error_code error = receive(Wait::no, handle ? handle : ignore, Slots::count);
         if (error == std::errc::no_buffer_space) whole = false;
         else if (error) return whole;
     }
@@ -178,19 +183,22 @@ bool Socket::dump(Messages& request, const MessageHandler& handle) {
     bool finished = false;
     bool steady = true;
     int refused = 0;
-    const auto lost = answers_until(finished, [&](const Message& message) {
-        if (message.sequence != sequence) return;
-        if ((message.flags & NLM_F_DUMP_INTR) != 0) steady = false;
-        if (is_data(message)) {
-            handle(message);
-        } else if (message.type == NLMSG_DONE) {
-            refused = decode_done(message);
-            finished = true;
-        } else if (const auto reply = decode_error(message)) {
-            refused = reply->number;
-            finished = true;
-        }
-    });
+    const auto lost = answers_until(
+        finished,
+        [&](const Message& message) {
+            if (message.sequence != sequence) return;
+            if ((message.flags & NLM_F_DUMP_INTR) != 0) steady = false;
+            if (is_data(message)) {
+                handle(message);
+            } else if (message.type == NLMSG_DONE) {
+                refused = decode_done(message);
+                finished = true;
+            } else if (const auto reply = decode_error(message)) {
+                refused = reply->number;
+                finished = true;
+            }
+        },
+        Slots::of_dump);
     if (lost) fail(lost.value(), "netlink dump");
     if (refused != 0) fail(refused, "netlink dump");
     return steady;
@@ -212,15 +220,18 @@ std::error_code Socket::request(Messages& request, const MessageHandler& handle)
     if (const auto error = send(request.bytes(), 1)) return error;
     bool finished = false;
     int refused = 0;
-    const auto lost = answers_until(finished, [&](const Message& message) {
-        if (message.sequence != sequence) return;
-        if (is_data(message)) {
-            if (handle) handle(message);
-        } else if (const auto reply = decode_error(message)) {
-            refused = reply->number;
-            finished = true;
-        }
-    });
+    const auto lost = answers_until(
+        finished,
+        [&](const Message& message) {
+            if (message.sequence != sequence) return;
+            if (is_data(message)) {
+                if (handle) handle(message);
+            } else if (const auto reply = decode_error(message)) {
+                refused = reply->number;
+                finished = true;
+            }
+        },
+        Slots::count);
     if (lost && !finished) return lost;
     return errno_code(refused);
 }
@@ -249,16 +260,19 @@ void Socket::send_part(Messages& messages, std::size_t first, std::size_t last,
         return;
     }
     bool finished = false;
-    const auto lost = answers_until(finished, [&](const Message& message) {
-        const std::uint32_t position = message.sequence - base;
-        const auto reply = decode_error(message);
-        if (!reply || position >= last - first) return;
-        const std::size_t index = first + position;
-        if (reply->number != 0)
-            outcome.failures.push_back({index, errno_code(reply->number), reply->text,
-                                        Buffer(reply->request.begin(), reply->request.end())});
-        if (index + 1 == last) finished = true;
-    });
+    const auto lost = answers_until(
+        finished,
+        [&](const Message& message) {
+            const std::uint32_t position = message.sequence - base;
+            const auto reply = decode_error(message);
+            if (!reply || position >= last - first) return;
+            const std::size_t index = first + position;
+            if (reply->number != 0)
+                outcome.failures.push_back({index, errno_code(reply->number), reply->text,
+                                            Buffer(reply->request.begin(), reply->request.end())});
+            if (index + 1 == last) finished = true;
+        },
+        Slots::count);
     if (lost) outcome.unknown = true;
 }
 
