@@ -42,7 +42,7 @@ std::uint16_t KernelTable::resolve() {
 }
 
 Services KernelTable::services() {
-    family_ = resolve(); // another number after a reload of the module
+    family_ = resolve();  // another number after a reload of the module
     options_.count_all(); // mostly their real servers are read next
     netlink::Messages request;
     put_services_query(request, family_);
