@@ -329,7 +329,8 @@ inline void keeps_contract(Table& table) {
     }
     SECTION("only those asked for are read") {
         reads_the_few_asked_for(table);
-        SECTION("looks up real servers")
+    }
+    SECTION("real servers are looked up") {
         looks_up_real_servers(table);
     }
     SECTION("schedulers in use") {
