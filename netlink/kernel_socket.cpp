@@ -129,7 +129,7 @@ std::error_code Socket::send(Bytes bytes, std::size_t count) {
 }
 
 /// One receiving system call. EAGAIN when nothing (more) is there, ENOBUFS when something was lost.
-std::error_code Socket::receive(Wait wait, const MessageHandler& handle, std::size_t slots) {
+std::error_code Socket::receive(Wait wait, std::size_t slots, const MessageHandler& handle) {
     const int flags = wait == Wait::no ? MSG_DONTWAIT : MSG_WAITFORONE;
     ++counters_.receives;
     const int received =
@@ -149,11 +149,11 @@ std::error_code Socket::receive(Wait wait, const MessageHandler& handle, std::si
 
 /// Receives until `finished` was set by the handler. ENOBUFS when answers were lost, the last one
 /// perhaps among them; all others have been handled then, and nothing is left in the queue.
-std::error_code Socket::answers_until(bool& finished, const MessageHandler& handle,
-                                      std::size_t slots) {
+std::error_code Socket::answers_until(bool& finished, std::size_t slots,
+                                      const MessageHandler& handle) {
     try {
         while (!finished) {
-            const std::error_code error = receive(Wait::until_patience_ends, handle, slots);
+            const std::error_code error = receive(Wait::until_patience_ends, slots, handle);
             if (!error) continue;
             if (error == std::errc::no_buffer_space) drain(handle);
             return errno_code(ENOBUFS);
@@ -169,7 +169,7 @@ bool Socket::drain(const MessageHandler& handle) {
     const MessageHandler ignore = [](const Message&) {};
     bool whole = true;
     for (;;) {
-        const std::error_code error = receive(Wait::no, handle ? handle : ignore, Slots::count);
+        const std::error_code error = receive(Wait::no, Slots::count, handle ? handle : ignore);
         if (error == std::errc::no_buffer_space) whole = false;
         else if (error) return whole;
     }
@@ -183,22 +183,19 @@ bool Socket::dump(Messages& request, const MessageHandler& handle) {
     bool finished = false;
     bool steady = true;
     int refused = 0;
-    const auto lost = answers_until(
-        finished,
-        [&](const Message& message) {
-            if (message.sequence != sequence) return;
-            if ((message.flags & NLM_F_DUMP_INTR) != 0) steady = false;
-            if (is_data(message)) {
-                handle(message);
-            } else if (message.type == NLMSG_DONE) {
-                refused = decode_done(message);
-                finished = true;
-            } else if (const auto reply = decode_error(message)) {
-                refused = reply->number;
-                finished = true;
-            }
-        },
-        Slots::of_dump);
+    const auto lost = answers_until(finished, Slots::of_dump, [&](const Message& message) {
+        if (message.sequence != sequence) return;
+        if ((message.flags & NLM_F_DUMP_INTR) != 0) steady = false;
+        if (is_data(message)) {
+            handle(message);
+        } else if (message.type == NLMSG_DONE) {
+            refused = decode_done(message);
+            finished = true;
+        } else if (const auto reply = decode_error(message)) {
+            refused = reply->number;
+            finished = true;
+        }
+    });
     if (lost) fail(lost.value(), "netlink dump");
     if (refused != 0) fail(refused, "netlink dump");
     return steady;
@@ -220,18 +217,15 @@ std::error_code Socket::request(Messages& request, const MessageHandler& handle)
     if (const auto error = send(request.bytes(), 1)) return error;
     bool finished = false;
     int refused = 0;
-    const auto lost = answers_until(
-        finished,
-        [&](const Message& message) {
-            if (message.sequence != sequence) return;
-            if (is_data(message)) {
-                if (handle) handle(message);
-            } else if (const auto reply = decode_error(message)) {
-                refused = reply->number;
-                finished = true;
-            }
-        },
-        Slots::count);
+    const auto lost = answers_until(finished, Slots::count, [&](const Message& message) {
+        if (message.sequence != sequence) return;
+        if (is_data(message)) {
+            if (handle) handle(message);
+        } else if (const auto reply = decode_error(message)) {
+            refused = reply->number;
+            finished = true;
+        }
+    });
     if (lost && !finished) return lost;
     return errno_code(refused);
 }
@@ -260,19 +254,16 @@ void Socket::send_part(Messages& messages, std::size_t first, std::size_t last,
         return;
     }
     bool finished = false;
-    const auto lost = answers_until(
-        finished,
-        [&](const Message& message) {
-            const std::uint32_t position = message.sequence - base;
-            const auto reply = decode_error(message);
-            if (!reply || position >= last - first) return;
-            const std::size_t index = first + position;
-            if (reply->number != 0)
-                outcome.failures.push_back({index, errno_code(reply->number), reply->text,
-                                            Buffer(reply->request.begin(), reply->request.end())});
-            if (index + 1 == last) finished = true;
-        },
-        Slots::count);
+    const auto lost = answers_until(finished, Slots::count, [&](const Message& message) {
+        const std::uint32_t position = message.sequence - base;
+        const auto reply = decode_error(message);
+        if (!reply || position >= last - first) return;
+        const std::size_t index = first + position;
+        if (reply->number != 0)
+            outcome.failures.push_back({index, errno_code(reply->number), reply->text,
+                                        Buffer(reply->request.begin(), reply->request.end())});
+        if (index + 1 == last) finished = true;
+    });
     if (lost) outcome.unknown = true;
 }
 

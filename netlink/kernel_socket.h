@@ -117,9 +117,9 @@ private:
     enum class Wait : std::uint8_t { no, until_patience_ends };
 
     std::error_code send(Bytes bytes, std::size_t count);
-    std::error_code receive(Wait wait, const MessageHandler& handle, std::size_t slots);
+    std::error_code receive(Wait wait, std::size_t slots, const MessageHandler& handle);
     void send_part(Messages& messages, std::size_t first, std::size_t last, BatchOutcome& outcome);
-    std::error_code answers_until(bool& finished, const MessageHandler& handle, std::size_t slots);
+    std::error_code answers_until(bool& finished, std::size_t slots, const MessageHandler& handle);
 
     Handle<nl_sock, nl_socket_free> socket_;
     std::unique_ptr<Slots> slots_;
