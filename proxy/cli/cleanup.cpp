@@ -36,8 +36,8 @@ std::vector<std::string> refusals(const sync::Outcome& outcome) {
     return all;
 }
 
-/// In a handler: a kernel that has none of a kind of table, and cannot load it, holds nothing of the
-/// kind either. Other errors go on.
+/// In a handler: a kernel that has none of a kind of table, and cannot load it, holds nothing of
+/// the kind either. Other errors go on.
 void pass_over(const std::system_error& error) {
     if (error.code() != std::errc::protocol_not_supported) throw;
     log::verbose(2, "Nothing of this kind to remove", {{"reason", error.what()}});
