@@ -16,7 +16,7 @@ namespace ipvsproxy::netlink {
 /// does). A payload has at most 65,531 bytes. All in line: a cold start writes a million of them.
 class AttributeWriter {
 public:
-    explicit AttributeWriter(Buffer& out) noexcept : out_{&out} {}
+    explicit AttributeWriter(GrowingBytes& out) noexcept : out_{&out} {}
 
     void u8(std::uint16_t type, std::uint8_t value) { bytes(type, bytes_of(value)); }
     void u16(std::uint16_t type, std::uint16_t value) { bytes(type, bytes_of(value)); }
@@ -60,18 +60,19 @@ public:
 
 private:
     /// Its header, room for its payload, and padding of zeros. @return where the payload goes
-    std::uint8_t* add(std::uint16_t type, std::size_t payload_size) {
+    [[gnu::always_inline]] std::uint8_t* add(std::uint16_t type, std::size_t payload_size) {
         const std::size_t length = sizeof(nlattr) + payload_size;
         assert(length <= std::numeric_limits<std::uint16_t>::max()); // nla_len has 16 bits
         const nlattr header{.nla_len = static_cast<std::uint16_t>(length), .nla_type = type};
-        std::uint8_t* const at = extend(*out_, aligned(length));
+        std::uint8_t* const at = out_->extend(aligned(length));
         const std::uint32_t padding = 0;
-        std::memcpy(at + aligned(length) - alignment, &padding, alignment);
+        if (length != aligned(length))
+            std::memcpy(at + aligned(length) - alignment, &padding, alignment);
         std::memcpy(at, &header, sizeof header);
         return at + sizeof header;
     }
 
-    Buffer* out_;
+    GrowingBytes* out_;
 };
 
 } // namespace ipvsproxy::netlink

@@ -14,20 +14,8 @@
 
 namespace ipvsproxy::netlink {
 
-/// Leaves new elements as they are where no value is given for them: what grows by a few bytes at a
-/// time would be cleared just before it is written.
-template <class T> struct Uncleared : std::allocator<T> {
-    // NOLINTBEGIN(readability-identifier-naming): the standard library's names
-    template <class U> struct rebind { using other = Uncleared<U>; };
-    // NOLINTEND(readability-identifier-naming)
-    template <class U, class... Arguments> void construct(U* at, Arguments&&... arguments) {
-        if constexpr (sizeof...(Arguments) == 0) ::new (static_cast<void*>(at)) U;
-        else ::new (static_cast<void*>(at)) U(std::forward<Arguments>(arguments)...);
-    }
-};
-
 using Bytes = std::span<const std::uint8_t>;
-using Buffer = std::vector<std::uint8_t, Uncleared<std::uint8_t>>;
+using Buffer = std::vector<std::uint8_t>;
 
 /// Attributes, messages and the headers in front of attributes all start at multiples of this.
 inline constexpr std::size_t alignment = 4;
@@ -35,24 +23,36 @@ constexpr std::size_t aligned(std::size_t length) noexcept {
     return (length + alignment - 1) & ~(alignment - 1);
 }
 
-/// Memory for `count` more bytes at least. Seldom done, and so kept apart from what is done for
-/// every attribute.
-[[gnu::noinline]] inline void grow(Buffer& out, std::size_t count) {
-    const std::size_t size = out.size();
-    Buffer larger; // such an allocator would have them moved one by one
-    larger.reserve(std::max(size + count, 2 * size));
-    larger.resize(size);
-    if (size > 0) std::memcpy(larger.data(), out.data(), size);
-    out.swap(larger);
-}
+/// Bytes that are written one after the other. A std::vector would count and clear what it grows by,
+/// and a cold start grows it a million times, by eight bytes mostly.
+class GrowingBytes {
+public:
+    /// Room for `count` more bytes at the end, with whatever lies there.
+    std::uint8_t* extend(std::size_t count) {
+        if (capacity_ - size_ < count) grow(count);
+        auto* const at = data() + size_;
+        size_ += count;
+        return at;
+    }
+    void clear() noexcept { size_ = 0; }
 
-/// Room for `count` more bytes at the end of `out`, with whatever lies there.
-inline std::uint8_t* extend(Buffer& out, std::size_t count) {
-    const std::size_t size = out.size();
-    if (out.capacity() - size < count) grow(out, count);
-    out.resize(size + count);
-    return out.data() + size;
-}
+    std::size_t size() const noexcept { return size_; }
+    std::uint8_t* data() noexcept { return memory_.get(); }
+    operator Bytes() const noexcept { return {memory_.get(), size_}; }
+
+private:
+    /// Seldom done, and so kept apart from what is done for every attribute.
+    [[gnu::noinline]] void grow(std::size_t count) {
+        const auto capacity = std::max(size_ + count, 2 * capacity_);
+        auto larger = std::make_unique_for_overwrite<std::uint8_t[]>(capacity);
+        if (size_ > 0) std::memcpy(larger.get(), data(), size_);
+        memory_ = std::move(larger);
+        capacity_ = capacity;
+    }
+
+    std::unique_ptr<std::uint8_t[]> memory_{};
+    std::size_t size_{}, capacity_{};
+};
 
 /// The bytes of a C structure, as the kernel wants them.
 template <class T> Bytes bytes_of(const T& value) noexcept {

@@ -27,6 +27,11 @@ public:
     const_iterator end() const { return {&chunks_, chunks_.size(), 0}; }
     std::size_t size() const noexcept { return size_; }
     const Element& back() const { return chunks_.back().back(); }
+    /// What stands at a place that may have changed since, or be no more: then the end.
+    const_iterator at(ChunkPlace place) const {
+        const bool there = place.chunk < chunks_.size() && place.at < chunks_[place.chunk].size();
+        return there ? const_iterator{&chunks_, place.chunk, place.at} : end();
+    }
 
     /// Where `test` is false first, of a list that begins with all elements for which it is true.
     template <class Test> iterator first_without(const Test& test) {

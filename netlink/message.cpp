@@ -61,7 +61,7 @@ AttributeWriter Messages::begin_bytes(std::uint16_t type, std::uint16_t flags, B
                          .nlmsg_seq = 0,
                          .nlmsg_pid = 0};
     const std::size_t length = message_header + header.size();
-    std::uint8_t* const at = extend(buffer_, aligned(length));
+    std::uint8_t* const at = buffer_.extend(aligned(length));
     std::memcpy(at, &first, message_header);
     if (!header.empty()) std::memcpy(at + message_header, header.data(), header.size());
     std::fill(at + length, at + aligned(length), std::uint8_t{0});

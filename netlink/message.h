@@ -82,7 +82,7 @@ public:
 private:
     std::size_t offset(std::size_t index) const noexcept;
 
-    Buffer buffer_;
+    GrowingBytes buffer_;
     std::vector<std::size_t> starts_;
 };
 

@@ -53,6 +53,16 @@ public:
             if (from == end() || !(from->first < key)) return from;
         return from == end() || !(from->first < key) ? from : lower_bound(key);
     }
+    /// Whether it is there, for keys that are asked for in mostly rising order.
+    /// @param last where the last one asked for stood, or may have; it becomes where this one does.
+    bool contains(const Key& key, ChunkPlace& last) const {
+        const auto from = list_.at(last);
+        const bool rises = from != end() && !(key < from->first);
+        if (!rises && (empty() || list_.back().first < key)) return false;
+        const auto place = rises ? lower_bound(from, key) : lower_bound(key);
+        last = place.place();
+        return place != end() && !(key < place->first);
+    }
     iterator find(const Key& key) { return found(*this, lower_bound(key), key); }
     const_iterator find(const Key& key) const { return found(*this, lower_bound(key), key); }
     bool contains(const Key& key) const { return find(key) != end(); }

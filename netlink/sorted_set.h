@@ -61,6 +61,11 @@ public:
     bool contains(const Key& key) const { return map_.contains(key); }
     /// @return whether it was not there.
     bool insert(const Key& key) { return map_.try_emplace(key).second; }
+    /// The same, for keys that come in mostly rising order, and are mostly there already.
+    /// @param last SortedMap::contains
+    bool insert(const Key& key, ChunkPlace& last) {
+        return !map_.contains(key, last) && insert(key);
+    }
     template <class Iterator> void insert(Iterator first, Iterator last) {
         for (; first != last; ++first)
             insert(*first);

@@ -41,11 +41,12 @@ Key key_of(const Given& object) {
 void Layers::replace(const std::string& file, std::map<Key, Given> objects,
                      const std::set<Key>& kept) {
     const auto entry = given_.try_emplace(file).first;
-    std::erase_if(entry->second, [&](const Key* key) {
-        const bool goes = !objects.contains(*key) && !kept.contains(*key);
-        if (goes) take_back(file, *key);
+    std::erase_if(entry->second, [&](const Key& key) {
+        const bool goes = !objects.contains(key) && !kept.contains(key);
+        if (goes) take_back(file, key);
         return goes;
     });
+    entry->second.reserve(entry->second.size() + objects.size());
     while (!objects.empty()) { // each goes from here as it comes there
         auto one = objects.extract(objects.begin());
         give(*entry, one.key(), std::move(one.mapped()));
@@ -56,8 +57,7 @@ void Layers::replace(const std::string& file, std::map<Key, Given> objects,
 std::set<Key> Layers::given_by(const std::string& file) const {
     std::set<Key> all;
     if (const auto found = given_.find(file); found != given_.end())
-        for (const auto* key : found->second)
-            all.insert(*key);
+        all.insert(found->second.begin(), found->second.end());
     return all;
 }
 
@@ -74,8 +74,7 @@ std::map<Key, std::vector<std::string>> Layers::contested() const {
 }
 
 void Layers::give(std::map<std::string, Gifts>::value_type& file, const Key& key, Given&& object) {
-    const auto entry = givers_.try_emplace(givers_.end(), key); // files are mostly ordered
-    auto& givers = entry->second;
+    auto& givers = givers_[key];
     const auto* const counted = givers.last;
     if (counted != nullptr && *counted == file.first) return put(std::move(object));
     auto& hidden = givers.hidden;
@@ -92,11 +91,10 @@ void Layers::give(std::map<std::string, Gifts>::value_type& file, const Key& key
         givers.last = &file.first;
         put(std::move(object));
     }
-    file.second.push_back(&entry->first);
+    file.second.push_back(key);
     if (counted != nullptr) contested_.insert(key);
 }
 
-/// @param key may be the one in givers_.
 void Layers::take_back(const std::string& file, const Key& key) {
     const auto found = givers_.find(key);
     auto& [last, hidden] = found->second;

@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "netlink/sorted_map.h"
 #include "proxy/model/store.h"
 
 namespace ipvsproxy::files {
@@ -49,7 +50,7 @@ private:
         const std::string* last{};
         std::unique_ptr<std::vector<Layer>> hidden{}; ///< the others in order; nothing: none
     };
-    using Gifts = std::vector<const Key*>;
+    using Gifts = std::vector<Key>;
 
     void give(std::map<std::string, Gifts>::value_type& file, const Key& key, Given&& object);
     void take_back(const std::string& file, const Key& key);
@@ -58,8 +59,8 @@ private:
     void put(Given&& object);
 
     model::Store& store_;
-    std::map<Key, Givers> givers_{};
-    std::map<std::string, Gifts> given_{}; ///< by file: keys of givers_
+    SortedMap<Key, Givers> givers_{};
+    std::map<std::string, Gifts> given_{}; ///< by file, in any order
     std::set<Key> contested_{};
 };
 

@@ -235,8 +235,9 @@ void Source::look(const std::string& file, Look how) {
 
 void Source::read(const std::string& file, const std::optional<Stamp>& stamp) {
     const auto known = files_.find(file);
-    if (known != files_.end() && known->second.was_read && !in_error_.contains(file)) {
-        Content seen; // a second look at what is mostly the same costs no decoding
+    const bool again = known != files_.end() && known->second.was_read;
+    if (again && known->second.content && !in_error_.contains(file)) {
+        Content seen; // one more look at what is mostly the same costs no decoding
         const int error = read_pieces(file, [&](std::string_view piece) { seen.add(piece); });
         if (error != 0) return cannot_read(file, error);
         if (seen.hash() == known->second.content) {
@@ -244,14 +245,16 @@ void Source::read(const std::string& file, const std::optional<Stamp>& stamp) {
             return;
         }
     }
-    Content content;
+    std::optional<Content> content; // most files are read once and never change
+    if (again) content.emplace();
     ManifestReader reader{file};
     const int error = read_pieces(file, [&](std::string_view piece) {
-        content.add(piece);
+        if (content) content->add(piece);
         reader.feed(piece);
     });
     if (error != 0) return cannot_read(file, error);
-    files_.insert_or_assign(file, File{stamp, content.hash(), true});
+    files_.insert_or_assign(
+        file, File{stamp, content ? std::optional{content->hash()} : std::nullopt, true});
     accept(file, reader.finish());
 }
 

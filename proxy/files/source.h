@@ -35,7 +35,8 @@ public:
     /// Reads everything there is, whatever its time stamps say; standard input the first time
     /// only.
     void read_all();
-    /// Reads again what may have changed. Files with the same content cost a read and no more.
+    /// Reads again what may have changed. Files with the same content cost a read and no more, but
+    /// for the first time.
     void refresh(const Changed& changed);
     /// How many of the files, and of the paths given, have errors now. 0: all was read as it
     /// stands.
@@ -55,7 +56,7 @@ private:
     };
     struct File {
         std::optional<Stamp> stamp{};
-        std::uint64_t content{}; ///< a hash
+        std::optional<std::uint64_t> content{}; ///< a hash, of a file that was read twice
         bool was_read{};
     };
     struct Listing {

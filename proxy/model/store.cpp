@@ -47,7 +47,7 @@ bool Store::put(EndpointSlice slice) {
     ++changed_.slices;
     if (triggered) triggers_[service].push_back({family, *triggered});
     slice_owner_.try_emplace(name, &of_service->first);
-    mark(service);
+    dirty_.insert(service, marked_); // a list of slices comes after that of their services
     return true;
 }
 

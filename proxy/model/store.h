@@ -72,6 +72,7 @@ private:
     SortedMap<ObjectName, const ObjectName*> slice_owner_;
     std::map<std::string, Node> nodes_;
     Names dirty_;
+    ChunkPlace marked_; ///< in dirty_, or where it was: of the last slice's service
     bool node_changed_{};
     Changed changed_;
     std::map<ObjectName, std::vector<Trigger>> triggers_; ///< by service

@@ -21,8 +21,13 @@ const Buffer golden{
     12, 0, 7, 0x80, 8,    0,    1, 0, 9, 8, 7, 6, // nested, NLA_F_NESTED
 };
 
+Buffer all_of(Bytes bytes) {
+    return {bytes.begin(), bytes.end()};
+}
+
 Buffer written() {
-    Buffer buffer(200, 0xff); // what stood there before shows in no padding
+    GrowingBytes buffer;
+    std::fill_n(buffer.extend(200), 200, std::uint8_t{0xff}); // shows in no padding
     buffer.clear();
     AttributeWriter out{buffer};
     out.u8(1, 0x7f);
@@ -34,7 +39,7 @@ Buffer written() {
     const auto nest = out.begin_nested(7);
     out.bytes(1, Buffer{9, 8, 7, 6});
     out.end_nested(nest);
-    return buffer;
+    return all_of(buffer);
 }
 
 } // namespace
@@ -61,7 +66,7 @@ TEST_CASE("attributes are read as they were written") {
 }
 
 TEST_CASE("a 64-bit number is read from eight bytes") {
-    Buffer buffer;
+    GrowingBytes buffer;
     AttributeWriter{buffer}.u64(1, 0x0102030405060708);
     CHECK(AttributeReader{buffer}.u64(1) == 0x0102030405060708U);
     CHECK_FALSE(AttributeReader{buffer}.u32(1));
@@ -77,7 +82,7 @@ TEST_CASE("a number is not read from a payload of another size") {
 }
 
 TEST_CASE("a string ends at its NUL or at the end of its attribute") {
-    Buffer buffer;
+    GrowingBytes buffer;
     AttributeWriter out{buffer};
     out.bytes(1, Buffer{'a', 0, 'b'});
     out.bytes(2, Buffer{'a', 'b', 'c'});
@@ -88,7 +93,7 @@ TEST_CASE("a string ends at its NUL or at the end of its attribute") {
 }
 
 TEST_CASE("of two attributes of a type the last one counts") {
-    Buffer buffer;
+    GrowingBytes buffer;
     AttributeWriter out{buffer};
     out.u8(1, 1);
     out.u8(1, 2);
@@ -119,7 +124,7 @@ TEST_CASE("a table has the attributes of its types, as they are found one by one
     CHECK(rest.string(6) == "lo");
     CHECK_FALSE(rest.nested(7));
 
-    Buffer twice;
+    GrowingBytes twice;
     AttributeWriter out{twice};
     out.u8(1, 1);
     out.u8(1, 2);
@@ -165,4 +170,18 @@ TEST_CASE("an attribute whose length lies ends the walk") {
         CHECK_FALSE(reader.whole());
     }
     CHECK(AttributeReader{Bytes{}}.whole());
+}
+
+TEST_CASE("bytes grow by any amount and keep what was written") {
+    GrowingBytes bytes;
+    Buffer expected;
+    CHECK(Bytes{bytes}.empty());
+    for (const std::size_t count : {0U, 1U, 3U, 64U, 5000U, 1U}) {
+        const auto mark = static_cast<std::uint8_t>(count + 1);
+        std::fill_n(bytes.extend(count), count, mark);
+        expected.insert(expected.end(), count, mark);
+        CHECK(all_of(bytes) == expected);
+    }
+    bytes.clear();
+    CHECK(bytes.size() == 0);
 }

@@ -1,5 +1,7 @@
 #include "netlink/conntrack_codec.h"
 
+#include <algorithm>
+
 #include <catch2/catch.hpp>
 
 using namespace ipvsproxy;
@@ -28,14 +30,16 @@ const Buffer tuple_reply{
 // clang-format on
 
 Buffer told(bool with_zone) {
-    Buffer payload{2, 0, 0, 0}; // nfgenmsg
-    AttributeWriter out{payload};
+    GrowingBytes written;
+    std::ranges::copy(Buffer{2, 0, 0, 0}, written.extend(4)); // nfgenmsg
+    AttributeWriter out{written};
     out.bytes(1, tuple_original, NLA_F_NESTED); // CTA_TUPLE_ORIG
     out.bytes(2, tuple_reply, NLA_F_NESTED);    // CTA_TUPLE_REPLY
     out.be32(3, 0x18e);                         // CTA_STATUS
     out.be32(12, 0x01020304);                   // CTA_ID
     if (with_zone) out.be16(18, 9);             // CTA_ZONE
-    return payload;
+    const Bytes payload = written;
+    return {payload.begin(), payload.end()};
 }
 
 AddressPort at(const char* address, std::uint16_t port) {

@@ -116,8 +116,9 @@ TEST_CASE("an error keeps the kernel's errno") {
 }
 
 TEST_CASE("an error's words are found behind a capped and behind a whole request") {
-    Buffer words;
-    AttributeWriter{words}.string(NLMSGERR_ATTR_MSG, "no such thing");
+    GrowingBytes written;
+    AttributeWriter{written}.string(NLMSGERR_ATTR_MSG, "no such thing");
+    const Bytes words = written;
     Buffer capped{0xed, 0xff, 0xff, 0xff};
     capped.insert(capped.end(), golden.begin(), golden.begin() + 16);
     capped.insert(capped.end(), words.begin(), words.end());
