@@ -42,12 +42,12 @@ public:
     }
 
     /// Behind all others. What is appended leaves full chunks behind it. @return where it stands.
-    iterator append(Element element) {
+    template <class... Arguments> iterator append(Arguments&&... arguments) {
         if (chunks_.empty() || chunks_.back().size() >= limit) chunks_.emplace_back();
         auto& chunk = chunks_.back();
         if (chunk.size() == chunk.capacity())
             chunk.reserve(chunks_.size() > 1 ? limit : std::min(chunk.size() + growth, limit));
-        chunk.push_back(std::move(element));
+        chunk.emplace_back(std::forward<Arguments>(arguments)...);
         ++size_;
         return {&chunks_, chunks_.size() - 1, chunk.size() - 1};
     }
@@ -66,6 +66,15 @@ public:
         chunks_[i].erase(offset(chunks_[i], at));
         --size_;
         return tidied({i, at});
+    }
+    /// Gives each element to `take`, in order, and the memory of those it has given back with them.
+    template <class Take> void hand_out(const Take& take) {
+        for (auto& chunk : std::exchange(chunks_, {})) {
+            for (auto& element : chunk)
+                take(element);
+            Chunk{}.swap(chunk);
+        }
+        size_ = 0;
     }
     /// Asks `test` once for each element from `first` on, in order, until it says keep_the_rest.
     template <class Test> void erase_if(iterator first, const Test& test) {

@@ -31,7 +31,7 @@ inline std::uint64_t leading_bits(const Address& address) noexcept {
 /// order of their hashes, and each insertion at its place would move what stands behind it.
 template <class Key, class Value> class Gathered {
 public:
-    void put(const Key& key, const Value& value) { elements_.append({key, value}); }
+    void put(const Key& key, const Value& value) { elements_.append(Element{key, value}); }
     std::size_t size() const noexcept { return elements_.size(); }
     void clear() { elements_ = {}; }
 

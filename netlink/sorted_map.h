@@ -16,6 +16,11 @@ namespace ipvsproxy {
 template <class Key, class Value> struct KeyedValue {
     Key first;
     Value second;
+    KeyedValue(Key key, Value value) : first{std::move(key)}, second{std::move(value)} {}
+    /// Where it stands, without a move.
+    template <class... Arguments>
+    KeyedValue(std::in_place_t /*here*/, const Key& key, Arguments&&... arguments)
+        : first{key}, second{std::forward<Arguments>(arguments)...} {}
     friend bool operator==(const KeyedValue&, const KeyedValue&) = default;
 };
 
@@ -74,7 +79,7 @@ public:
     template <class... Arguments>
     std::pair<iterator, bool> try_emplace(const Key& key, Arguments&&... arguments) {
         if (empty() || list_.back().first < key)
-            return {list_.append({key, Value{std::forward<Arguments>(arguments)...}}), true};
+            return {list_.append(std::in_place, key, std::forward<Arguments>(arguments)...), true};
         const auto place = lower_bound(key);
         if (!(key < place->first)) return {place, false};
         return {list_.insert(place, {key, Value{std::forward<Arguments>(arguments)...}}), true};
@@ -89,6 +94,11 @@ public:
         return result;
     }
     void clear() { list_ = {}; }
+    /// Empties it: each key with its value to `take`, which may move the value, in order. Memory
+    /// goes on the way.
+    template <class Take> void hand_out(const Take& take) {
+        list_.hand_out([&](value_type& element) { take(std::as_const(element.first), element.second); });
+    }
     /// @return where the element after it stands now.
     iterator erase(iterator place) { return list_.erase(place); }
     std::size_t erase(const Key& key) {

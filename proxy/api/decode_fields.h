@@ -3,7 +3,9 @@
 
 #include <array>
 #include <chrono>
+#include <cstring>
 #include <span>
+#include <type_traits>
 
 #include "proxy/api/decode_draft.h"
 
@@ -56,9 +58,11 @@ public:
     /// Nothing when the key is not read.
     constexpr const Field* find(std::string_view key) const noexcept {
         if (key.empty()) return nullptr;
-        const auto number = slots_[slot(key)]; // NOLINT(cppcoreguidelines-pro-bounds*): of 6 bits
-        if (number == 0 || all_[number - 1U].key != key) return nullptr;
-        return &all_[number - 1U];
+        // Once for each key of each object: what cannot be out of bounds is not checked for it.
+        const auto number = slots_.data()[slot(key)]; // of 6 bits
+        if (number == 0) return nullptr;
+        const auto* const field = all_.data() + (number - 1U);
+        return same(field->key, key) ? field : nullptr;
     }
     /// Of a field that was found: its number, from 0.
     std::size_t number(const Field& field) const noexcept {
@@ -66,10 +70,27 @@ public:
     }
 
 private:
+    /// Of keys that are mostly the same, and mostly of 4 to 16 bytes.
+    static constexpr bool same(std::string_view known, std::string_view key) noexcept {
+        const auto size = key.size();
+        if (known.size() != size) return false;
+        if (std::is_constant_evaluated() || size > 16 || size < 4) return known == key;
+        const auto equal = [&]<class Word>(Word /*of*/, std::size_t at) {
+            Word one, other; // NOLINT(*-init-variables): memcpy fills them
+            std::memcpy(&one, known.data() + at, sizeof one);
+            std::memcpy(&other, key.data() + at, sizeof other);
+            return one == other;
+        };
+        if (size >= 8)
+            return equal(std::uint64_t{}, 0) && equal(std::uint64_t{}, size - sizeof(std::uint64_t));
+        return equal(std::uint32_t{}, 0) && equal(std::uint32_t{}, size - sizeof(std::uint32_t));
+    }
     static constexpr std::uint32_t letter(char c) { return static_cast<unsigned char>(c); }
     constexpr std::size_t slot(std::string_view key) const noexcept {
-        const auto mixed = static_cast<std::uint32_t>(key.size()) + (letter(key.front()) << 8U) +
-                           (letter(key[(key.size() - 1) / 2]) << 16U) + (letter(key.back()) << 24U);
+        const auto* const letters = key.data();
+        const auto mixed = static_cast<std::uint32_t>(key.size()) + (letter(letters[0]) << 8U) +
+                           (letter(letters[(key.size() - 1) / 2]) << 16U) +
+                           (letter(letters[key.size() - 1]) << 24U);
         return (mixed * factor_) >> 26U; // 6 bits
     }
     constexpr bool arrange() {

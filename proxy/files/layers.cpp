@@ -6,9 +6,6 @@
 namespace ipvsproxy::files {
 namespace {
 
-template <class... Ts> struct Overloaded : Ts... { using Ts::operator()...; };
-template <class... Ts> Overloaded(Ts...) -> Overloaded<Ts...>;
-
 constexpr auto name_of = [](const auto& layer) -> const std::string& { return *layer.file; };
 
 } // namespace
@@ -25,21 +22,45 @@ std::string Key::text() const {
     return {}; // not reached: the switch names every kind
 }
 
-Key key_of(const Given& object) {
-    return std::visit(Overloaded{[](const model::Service& one) {
-                                     return Key{Key::Kind::service, one.name};
-                                 },
-                                 [](const model::EndpointSlice& one) {
-                                     return Key{Key::Kind::slice, one.name};
-                                 },
-                                 [](const model::Node& one) {
-                                     return Key{Key::Kind::node, {{}, one.name}};
-                                 }},
-                      object);
+bool Objects::contains(const Key& key) const {
+    switch (key.kind) {
+    case Key::Kind::service:
+        return services.contains(key.name);
+    case Key::Kind::slice:
+        return slices.contains(key.name);
+    case Key::Kind::node:
+        return nodes.contains(key.name.name.text());
+    }
+    return false; // not reached: the switch names every kind
 }
 
-void Layers::replace(const std::string& file, std::map<Key, Given> objects,
-                     const std::set<Key>& kept) {
+template <class Object>
+void Layers::give(std::map<std::string, Gifts>::value_type& file, const Key& key, Object&& object) {
+    auto& givers = givers_[key];
+    const auto* const counted = givers.last;
+    if (counted != nullptr && *counted == file.first) {
+        store_.put(std::forward<Object>(object));
+        return;
+    }
+    auto& hidden = givers.hidden;
+    if (counted != nullptr && hidden == nullptr) hidden = std::make_unique<std::vector<Layer>>();
+    if (counted != nullptr && file.first < *counted) {
+        const auto mine = std::ranges::lower_bound(*hidden, file.first, {}, name_of);
+        if (mine != hidden->end() && *mine->file == file.first) {
+            mine->object = std::forward<Object>(object);
+            return;
+        }
+        hidden->insert(mine, Layer{&file.first, std::forward<Object>(object)});
+    } else {
+        if (counted != nullptr) hidden->push_back({counted, held(key)});
+        givers.last = &file.first;
+        store_.put(std::forward<Object>(object));
+    }
+    file.second.push_back(key);
+    if (counted != nullptr) contested_.insert(key);
+}
+
+void Layers::replace(const std::string& file, Objects objects, const std::set<Key>& kept) {
     const auto entry = given_.try_emplace(file).first;
     std::erase_if(entry->second, [&](const Key& key) {
         const bool goes = !objects.contains(key) && !kept.contains(key);
@@ -47,10 +68,15 @@ void Layers::replace(const std::string& file, std::map<Key, Given> objects,
         return goes;
     });
     entry->second.reserve(entry->second.size() + objects.size());
-    while (!objects.empty()) { // each goes from here as it comes there
-        auto one = objects.extract(objects.begin());
-        give(*entry, one.key(), std::move(one.mapped()));
-    }
+    objects.services.hand_out([&](const model::ObjectName& name, model::Service& service) {
+        give(*entry, {Key::Kind::service, name}, std::move(service));
+    });
+    objects.slices.hand_out([&](const model::ObjectName& name, model::EndpointSlice& slice) {
+        give(*entry, {Key::Kind::slice, name}, std::move(slice));
+    });
+    objects.nodes.hand_out([&](const std::string& name, model::Node& node) {
+        give(*entry, {Key::Kind::node, {{}, name}}, std::move(node));
+    });
     if (entry->second.empty()) given_.erase(entry);
 }
 
@@ -71,28 +97,6 @@ std::map<Key, std::vector<std::string>> Layers::contested() const {
         files.push_back(*givers.last);
     }
     return out;
-}
-
-void Layers::give(std::map<std::string, Gifts>::value_type& file, const Key& key, Given&& object) {
-    auto& givers = givers_[key];
-    const auto* const counted = givers.last;
-    if (counted != nullptr && *counted == file.first) return put(std::move(object));
-    auto& hidden = givers.hidden;
-    if (counted != nullptr && hidden == nullptr) hidden = std::make_unique<std::vector<Layer>>();
-    if (counted != nullptr && file.first < *counted) {
-        const auto mine = std::ranges::lower_bound(*hidden, file.first, {}, name_of);
-        if (mine != hidden->end() && *mine->file == file.first) {
-            mine->object = std::move(object);
-            return;
-        }
-        hidden->insert(mine, Layer{&file.first, std::move(object)});
-    } else {
-        if (counted != nullptr) hidden->push_back({counted, held(key)});
-        givers.last = &file.first;
-        put(std::move(object));
-    }
-    file.second.push_back(key);
-    if (counted != nullptr) contested_.insert(key);
 }
 
 void Layers::take_back(const std::string& file, const Key& key) {
@@ -131,7 +135,7 @@ void Layers::withdraw(const Key& key) {
 }
 
 /// What the store holds of an object that was put there by us.
-Given Layers::held(const Key& key) const {
+Layers::Given Layers::held(const Key& key) const {
     switch (key.kind) {
     case Key::Kind::service:
         return *store_.service(key.name);

@@ -13,8 +13,6 @@
 
 namespace ipvsproxy::files {
 
-using Given = std::variant<model::Service, model::EndpointSlice, model::Node>;
-
 /// Names an object of the three kinds. A Node's namespace is empty.
 struct Key {
     enum class Kind : std::uint8_t { service, slice, node } kind;
@@ -23,7 +21,17 @@ struct Key {
     std::string text() const;
     friend auto operator<=>(const Key&, const Key&) = default;
 };
-Key key_of(const Given& object);
+
+/// What one file gives, by name; each kind for itself, so that kinds that take turns in a file are
+/// each in order still.
+struct Objects {
+    SortedMap<model::ObjectName, model::Service> services{};
+    SortedMap<model::ObjectName, model::EndpointSlice> slices{};
+    SortedMap<std::string, model::Node> nodes{};
+    std::size_t size() const noexcept { return services.size() + slices.size() + nodes.size(); }
+    bool contains(const Key& key) const;
+    friend bool operator==(const Objects&, const Objects&) = default;
+};
 
 /// Puts into a store what files give, one layer a file. Of one object's givers the last in the
 /// order of their names counts; the others' are kept until it goes. The store holds the one that
@@ -32,7 +40,7 @@ class Layers {
 public:
     explicit Layers(model::Store& store) : store_{store} {}
     /// From now on `file` gives exactly `objects`, and still what it gave before of `kept`.
-    void replace(const std::string& file, std::map<Key, Given> objects, const std::set<Key>& kept);
+    void replace(const std::string& file, Objects objects, const std::set<Key>& kept);
     void remove(const std::string& file) { replace(file, {}, {}); }
     /// What a file gives now.
     std::set<Key> given_by(const std::string& file) const;
@@ -40,6 +48,7 @@ public:
     std::map<Key, std::vector<std::string>> contested() const;
 
 private:
+    using Given = std::variant<model::Service, model::EndpointSlice, model::Node>;
     struct Layer {
         const std::string* file{}; ///< a key of given_
         Given object;
@@ -52,7 +61,8 @@ private:
     };
     using Gifts = std::vector<Key>;
 
-    void give(std::map<std::string, Gifts>::value_type& file, const Key& key, Given&& object);
+    template <class Object>
+    void give(std::map<std::string, Gifts>::value_type& file, const Key& key, Object&& object);
     void take_back(const std::string& file, const Key& key);
     void withdraw(const Key& key);
     Given held(const Key& key) const;

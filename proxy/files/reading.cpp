@@ -33,9 +33,9 @@ std::string placed(const std::string& file, std::size_t line, const std::string&
 }
 
 /// Collects what the decoders hand out.
-class Objects {
+class Collector {
 public:
-    explicit Objects(std::string file) : file_{std::move(file)} {}
+    explicit Collector(std::string file) : file_{std::move(file)} {}
     void take(api::Decoded&& one);
     /// The text as a whole cannot be read.
     void broken(const std::optional<api::Problem>& problem);
@@ -44,32 +44,45 @@ public:
 private:
     void say(Severity severity, const api::Decoded& one, const api::Problem& problem);
     void refuse(const api::Decoded& one);
-    void give(const api::Decoded& one, Given&& object);
+    template <class Map, class Object>
+    void give(const api::Decoded& one, Map& map, Object&& object);
     void pass_over(const api::Decoded& one, const api::OtherObject& other);
 
     std::string file_;
     Reading reading_{};
 };
 
-void Objects::take(api::Decoded&& one) {
+template <class Map, class Object>
+void Collector::give(const api::Decoded& one, Map& map, Object&& object) {
+    const auto name = object.name;
+    const auto [at, is_new] = map.try_emplace(name, std::forward<Object>(object));
+    if (is_new) return; // else nothing was moved
+    say(Severity::warning, one, {{}, "given twice in this file, the last one counts", {}});
+    at->second = std::forward<Object>(object);
+}
+
+void Collector::take(api::Decoded&& one) {
     for (const auto& warning : one.warnings)
         say(Severity::warning, one, warning);
     if (one.object.has_error()) return refuse(one);
     auto& object = *one.object;
-    if (auto* service = std::get_if<model::Service>(&object)) give(one, std::move(*service));
-    else if (auto* slice = std::get_if<model::EndpointSlice>(&object)) give(one, std::move(*slice));
-    else if (auto* node = std::get_if<model::Node>(&object)) give(one, std::move(*node));
+    auto& [services, slices, nodes] = reading_.objects;
+    if (auto* service = std::get_if<model::Service>(&object))
+        give(one, services, std::move(*service));
+    else if (auto* slice = std::get_if<model::EndpointSlice>(&object))
+        give(one, slices, std::move(*slice));
+    else if (auto* node = std::get_if<model::Node>(&object)) give(one, nodes, std::move(*node));
     else if (const auto* other = std::get_if<api::OtherObject>(&object)) pass_over(one, *other);
     else reading_.passed_over.insert("v1 Status");
 }
 
-void Objects::say(Severity severity, const api::Decoded& one, const api::Problem& problem) {
+void Collector::say(Severity severity, const api::Decoded& one, const api::Problem& problem) {
     const auto line = problem.line == 0 ? one.line : problem.line;
     reading_.messages.push_back(
         {severity, placed(file_, line, one.label() + ": " + problem.text())});
 }
 
-void Objects::refuse(const api::Decoded& one) {
+void Collector::refuse(const api::Decoded& one) {
     say(Severity::error, one, one.object.error());
     if (one.name.name.empty()) reading_.anonymous = true;
     else if (one.kind == "Service") reading_.refused.insert({Key::Kind::service, one.name});
@@ -77,22 +90,13 @@ void Objects::refuse(const api::Decoded& one) {
     else if (one.kind == "Node") reading_.refused.insert({Key::Kind::node, {{}, one.name.name}});
 }
 
-void Objects::give(const api::Decoded& one, Given&& object) {
-    auto& objects = reading_.objects;
-    const auto before = objects.size();
-    const auto at = objects.try_emplace(objects.end(), key_of(object), std::move(object));
-    if (objects.size() != before) return; // else nothing was moved
-    say(Severity::warning, one, {{}, "given twice in this file, the last one counts", {}});
-    at->second = std::move(object);
-}
-
-void Objects::pass_over(const api::Decoded& one, const api::OtherObject& other) {
+void Collector::pass_over(const api::Decoded& one, const api::OtherObject& other) {
     // A slice that is none of a proxy's business has said so in a warning, or by its label.
     if (one.kind == "EndpointSlice" && other.api_version == "discovery.k8s.io/v1") return;
     reading_.passed_over.insert(other.api_version + ' ' + one.kind);
 }
 
-void Objects::broken(const std::optional<api::Problem>& problem) {
+void Collector::broken(const std::optional<api::Problem>& problem) {
     if (!problem) return;
     reading_.broken = true;
     reading_.messages.push_back({Severity::error, placed(file_, problem->line, problem->text())});
@@ -101,12 +105,12 @@ void Objects::broken(const std::optional<api::Problem>& problem) {
 } // namespace
 
 struct ManifestReader::Parts {
-    explicit Parts(const std::string& file) : objects{file}, json{is_json(file)} {}
+    explicit Parts(const std::string& file) : found{file}, json{is_json(file)} {}
 
-    Objects objects;
+    Collector found;
     std::optional<bool> json; ///< nothing: not known yet
     std::string text{};       ///< of YAML, or as long as the language is not known
-    api::Receiver receiver{[this](api::Decoded&& one) { objects.take(std::move(one)); }};
+    api::Receiver receiver{[this](api::Decoded&& one) { found.take(std::move(one)); }};
     api::JsonDecoder decoder{receiver, api::Origin::manifest};
 };
 
@@ -116,21 +120,21 @@ ManifestReader::~ManifestReader() = default;
 void ManifestReader::feed(std::string_view piece) {
     auto& parts = *parts_;
     if (parts.json == true) {
-        if (!parts.objects.reading().broken) parts.objects.broken(parts.decoder.feed(piece));
+        if (!parts.found.reading().broken) parts.found.broken(parts.decoder.feed(piece));
         return;
     }
     parts.text += piece;
     if (parts.json) return; // YAML: read as a whole
     parts.json = begins_as_json(parts.text);
-    if (parts.json == true) parts.objects.broken(parts.decoder.feed(std::exchange(parts.text, {})));
+    if (parts.json == true) parts.found.broken(parts.decoder.feed(std::exchange(parts.text, {})));
 }
 
 Reading ManifestReader::finish() {
     auto& parts = *parts_;
-    auto& reading = parts.objects.reading();
+    auto& reading = parts.found.reading();
     if (parts.json != true)
-        parts.objects.broken(api::decode_yaml(parts.text, parts.receiver, api::Origin::manifest));
-    else if (!reading.broken) parts.objects.broken(parts.decoder.finish());
+        parts.found.broken(api::decode_yaml(parts.text, parts.receiver, api::Origin::manifest));
+    else if (!reading.broken) parts.found.broken(parts.decoder.finish());
     return std::move(reading);
 }
 

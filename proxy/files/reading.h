@@ -23,7 +23,7 @@ struct Message {
 struct Reading {
     bool broken{};    ///< no JSON or YAML: none of it counts
     bool anonymous{}; ///< holds an object that was refused and has no name
-    std::map<Key, Given> objects{};
+    Objects objects{};
     std::set<Key> refused{};             ///< named, but malformed
     std::set<std::string> passed_over{}; ///< other kinds: "apps/v1 Deployment"
     std::vector<Message> messages{};     ///< in the order of the file

@@ -17,8 +17,12 @@ Reading read(const std::string& file, std::initializer_list<std::string_view> pi
 
 std::vector<std::string> names(const Reading& reading) {
     std::vector<std::string> all;
-    for (const auto& [key, object] : reading.objects)
-        all.push_back(key.text());
+    for (const auto& [name, object] : reading.objects.services)
+        all.push_back("Service " + name.text());
+    for (const auto& [name, object] : reading.objects.slices)
+        all.push_back("EndpointSlice " + name.text());
+    for (const auto& [name, object] : reading.objects.nodes)
+        all.push_back("Node " + name);
     return all;
 }
 
@@ -43,7 +47,7 @@ TEST_CASE("a manifest cut in two at any byte says the same", "[files]") {
         const auto whole = read(file, {json});
         REQUIRE(names(whole) == std::vector<std::string>{"Service default/web"});
         REQUIRE(whole.messages.size() == 2);
-        const auto& web = std::get<model::Service>(whole.objects.begin()->second);
+        const auto& web = whole.objects.services.begin()->second;
         CHECK(web.cluster_ip.v4 == Address::parse("10.0.0.2")); // the last one counts
         CHECK(whole.refused == std::set<Key>{{Key::Kind::service, {"default", "bad"}}});
         CHECK(whole.passed_over == std::set<std::string>{"apps/v1 Deployment"});
@@ -72,7 +76,7 @@ TEST_CASE("a text of nothing, and one with nothing in it, are no mistake", "[fil
         for (const auto* text : {"", " \n", "\n\n"}) {
             const auto reading = read(file, {text});
             CHECK_FALSE(reading.broken);
-            CHECK(reading.objects.empty());
+            CHECK(reading.objects.size() == 0);
             CHECK(reading.messages.empty());
         }
 }
