@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <initializer_list>
 #include <utility>
 
@@ -169,8 +170,8 @@ void finish_endpoints(Draft& draft, Notes& notes, model::EndpointSlice& slice) {
                                                                 ", endpoint passed over");
             continue;
         }
-        endpoint.zone_hints = std::move(zone_hints);
-        endpoint.node_hints = std::move(node_hints);
+        if (!zone_hints.empty()) endpoint.zone_hints = std::move(zone_hints);
+        if (!node_hints.empty()) endpoint.node_hints = std::move(node_hints);
         slice.endpoints.push_back(endpoint);
     }
 }
@@ -225,8 +226,14 @@ Kinds kind_of(std::string_view kind, std::string_view api_version) {
 /// Names stand in logs and in diff's lines, as namespace/name; Kubernetes allows far less than
 /// this.
 bool is_plain(std::string_view text) {
-    return std::ranges::none_of(
-        text, [](char c) { return (c >= 0 && c <= ' ') || c == '/' || c == 0x7f; });
+    static constexpr auto plain = [] {
+        std::array<bool, 256> all{};
+        for (std::size_t c = 0; c < all.size(); ++c)
+            all.at(c) = c > ' ' && c != '/' && c != 0x7f;
+        return all;
+    }();
+    return std::ranges::all_of(
+        text, [](char c) { return plain.at(static_cast<unsigned char>(c)); });
 }
 
 /// Of a list that stands where an object should: in another list.

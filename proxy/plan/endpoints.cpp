@@ -51,13 +51,11 @@ bool allowed(const Endpoint& endpoint, Topology mode, const NodeFacts& node) {
 
 template <class Test>
 std::vector<AddressPort> select(const std::vector<Candidate>& all, const Test& test) {
-    const auto count = std::ranges::count_if(
-        all, [&](const Candidate& candidate) { return test(*candidate.endpoint); });
-    // It is kept, by the ten thousand: no more memory than needed.
     std::vector<AddressPort> chosen;
-    chosen.reserve(static_cast<std::size_t>(count));
+    chosen.reserve(all.size()); // mostly all, or none
     for (const auto& candidate : all)
         if (test(*candidate.endpoint)) chosen.push_back(candidate.at());
+    chosen.shrink_to_fit(); // it is kept, by the ten thousand: no more memory than needed
     return chosen;
 }
 
