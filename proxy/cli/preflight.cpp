@@ -122,9 +122,19 @@ private:
             warn("rehearsal", "not done: " + node_.trials_error,
                  "run as root with CAP_SYS_ADMIN to have set types, rules and the scheduler tried "
                  "in a network namespace of their own");
-        for (const auto& trial : node_.trials) {
-            if (trial.refusal.empty()) ok(trial.subject, "works here");
-            else fail(trial.subject, trial.refusal, trial.remedy);
+        for (auto trial = node_.trials.begin(); trial != node_.trials.end(); ++trial) {
+            if (trial->refusal.empty()) {
+                ok(trial->subject, "works here");
+                continue;
+            }
+            // A kernel without ipset refuses every set type in the same words: once is enough.
+            std::vector<std::string> subjects{trial->subject};
+            for (; std::next(trial) != node_.trials.end(); ++trial) {
+                const auto& other = *std::next(trial);
+                if (other.refusal != trial->refusal || other.remedy != trial->remedy) break;
+                subjects.push_back(other.subject);
+            }
+            fail(listed(subjects), trial->refusal, trial->remedy);
         }
     }
 

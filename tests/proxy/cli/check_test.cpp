@@ -90,6 +90,20 @@ TEST_CASE("What the kernel refused in the rehearsal fails, with its reason", "[c
                Contains("IPVS scheduler mh: the kernel has no such scheduler -> modprobe"));
 }
 
+TEST_CASE("What is refused for one reason is told in one line", "[cli][check]") {
+    auto node = good_node();
+    for (const auto* type : {"hash:ip", "hash:ip,port", "hash:net", "bitmap:port"})
+        node.trials.push_back({std::string{"ipset "} + type, "no ipset", "modprobe ip_set"});
+    CHECK_THAT(only(node, Verdict::fail),
+               Contains("ipset hash:ip, ipset hash:ip,port, ipset hash:net and 1 more: no ipset "
+                        "-> modprobe ip_set"));
+    node.trials[3].refusal = "no such type"; // a reason of its own is a line of its own
+    std::size_t failed = 0;
+    for (const auto& finding : complaints(node))
+        failed += finding.verdict == Verdict::fail ? 1U : 0U;
+    CHECK(failed == 3);
+}
+
 TEST_CASE("A table that cannot be read fails", "[cli][check]") {
     auto node = good_node();
     SECTION("IPVS") {
