@@ -23,10 +23,19 @@ constexpr std::size_t aligned(std::size_t length) noexcept {
     return (length + alignment - 1) & ~(alignment - 1);
 }
 
-/// Bytes that are written one after the other. A std::vector would count and clear what it grows by,
-/// and a cold start grows it a million times, by eight bytes mostly.
+/// Bytes that are written one after the other. A std::vector would count and clear what it grows
+/// by, and a cold start grows it a million times, by eight bytes mostly.
 class GrowingBytes {
 public:
+    GrowingBytes() = default;
+    /// What was moved from is empty.
+    GrowingBytes(GrowingBytes&& other) noexcept { swap(other); }
+    GrowingBytes& operator=(GrowingBytes&& other) noexcept {
+        GrowingBytes{std::move(other)}.swap(*this);
+        return *this;
+    }
+    ~GrowingBytes() = default;
+
     /// Room for `count` more bytes at the end, with whatever lies there.
     std::uint8_t* extend(std::size_t count) {
         if (capacity_ - size_ < count) grow(count);
@@ -44,13 +53,20 @@ private:
     /// Seldom done, and so kept apart from what is done for every attribute.
     [[gnu::noinline]] void grow(std::size_t count) {
         const auto capacity = std::max(size_ + count, 2 * capacity_);
+        // NOLINTNEXTLINE(modernize-avoid-c-arrays): of a size known when it runs, and not cleared
         auto larger = std::make_unique_for_overwrite<std::uint8_t[]>(capacity);
         if (size_ > 0) std::memcpy(larger.get(), data(), size_);
         memory_ = std::move(larger);
         capacity_ = capacity;
     }
 
-    std::unique_ptr<std::uint8_t[]> memory_{};
+    void swap(GrowingBytes& other) noexcept {
+        std::swap(memory_, other.memory_);
+        std::swap(size_, other.size_);
+        std::swap(capacity_, other.capacity_);
+    }
+
+    std::unique_ptr<std::uint8_t[]> memory_{}; // NOLINT(modernize-avoid-c-arrays)
     std::size_t size_{}, capacity_{};
 };
 

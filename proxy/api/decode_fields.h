@@ -82,7 +82,8 @@ private:
             return one == other;
         };
         if (size >= 8)
-            return equal(std::uint64_t{}, 0) && equal(std::uint64_t{}, size - sizeof(std::uint64_t));
+            return equal(std::uint64_t{}, 0) &&
+                   equal(std::uint64_t{}, size - sizeof(std::uint64_t));
         return equal(std::uint32_t{}, 0) && equal(std::uint32_t{}, size - sizeof(std::uint32_t));
     }
     static constexpr std::uint32_t letter(char c) { return static_cast<unsigned char>(c); }

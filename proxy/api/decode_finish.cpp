@@ -232,8 +232,8 @@ bool is_plain(std::string_view text) {
             all.at(c) = c > ' ' && c != '/' && c != 0x7f;
         return all;
     }();
-    return std::ranges::all_of(
-        text, [](char c) { return plain.at(static_cast<unsigned char>(c)); });
+    return std::ranges::all_of(text,
+                               [](char c) { return plain.at(static_cast<unsigned char>(c)); });
 }
 
 /// Of a list that stands where an object should: in another list.

@@ -182,6 +182,12 @@ TEST_CASE("bytes grow by any amount and keep what was written") {
         expected.insert(expected.end(), count, mark);
         CHECK(all_of(bytes) == expected);
     }
-    bytes.clear();
-    CHECK(bytes.size() == 0);
+    GrowingBytes other = std::move(bytes);
+    CHECK(all_of(other) == expected);
+    CHECK(bytes.size() == 0); // NOLINT(bugprone-use-after-move): that is what it promises
+    *bytes.extend(1) = 7;
+    other = std::move(bytes);
+    CHECK(all_of(other) == Buffer{7});
+    other.clear();
+    CHECK(other.size() == 0);
 }
