@@ -67,7 +67,7 @@ void Layers::replace(const std::string& file, Objects objects, const std::set<Ke
         if (goes) take_back(file, key);
         return goes;
     });
-    entry->second.reserve(entry->second.size() + objects.size());
+    if (entry->second.empty()) entry->second.reserve(objects.size()); // else it has most of them
     objects.services.hand_out([&](const model::ObjectName& name, model::Service& service) {
         give(*entry, {Key::Kind::service, name}, std::move(service));
     });

@@ -143,6 +143,24 @@ TEST_CASE("keys that rise are found from where the last one was", "[sorted_map]"
     }
 }
 
+TEST_CASE("a sorted map that is handed out gives each element once, in order, and is empty",
+          "[sorted_map]") {
+    Map map;
+    for (int key = 999; key >= 0; --key)
+        map[key] = std::to_string(key);
+    int next = 0;
+    std::vector<std::string> taken;
+    map.hand_out([&](int key, std::string& value) {
+        CHECK(key == next++);
+        taken.push_back(std::move(value));
+    });
+    CHECK(map.empty());
+    REQUIRE(taken.size() == 1000);
+    CHECK(taken[17] == "17");
+    map[3] = "three";
+    CHECK(map == Map{{3, "three"}});
+}
+
 TEST_CASE("sorted maps are equal when their elements are", "[sorted_map]") {
     CHECK(Map{{2, "two"}, {1, "one"}} == Map{{1, "one"}, {2, "two"}});
     CHECK(Map{{1, "one"}, {1, "other"}} == Map{{1, "one"}});
