@@ -59,6 +59,9 @@ def a_kernel_that_has_nothing_holds_nothing():
             words = call("apply", "-f", manifest(), status=1)
             assert told in words and f"run `modprobe {module}` on the node" in words, words
             assert call("cleanup") == "0 objects removed, 0 refused\n"
+            if module == "ip_set":
+                told = [line for line in call("check", status=1).splitlines() if "ipset hash:" in line]
+                assert len(told) == 1 and " more " in told[0] and "module ip_set is not loaded" in told[0], told
             subprocess.run(["modprobe", module], check=True)  # by hand: only what the kernel does by itself is off
 
 
