@@ -1,4 +1,5 @@
-// Reading alone, without a kernel: a list of the API server in JSON or protobuf, or a manifest. For
+// Reading alone, without a kernel: a list of slices in JSON or protobuf, of Services in protobuf, or a
+// manifest. For
 // a clock on a real machine (`taskset -c 1 …/reading list 20000x6 20`), and for callgrind. See
 // README.md.
 #include <malloc.h>
@@ -16,6 +17,7 @@
 #include <string>
 
 #include "proxy/api/decode.h"
+#include "proxy/api/replica.h"
 #include "proxy/files/source.h"
 #include "tests/bench/child.h"
 #include "tests/bench/workload.h"
@@ -33,7 +35,7 @@ double user_ms() {
 
 // Functions of their own: callgrind's inclusive costs are theirs.
 
-void read_slices(const std::string& file, api::Decoder& decoder) {
+void read_all(const std::string& file, api::Decoder& decoder) {
     std::ifstream in{file, std::ios::binary};
     std::string piece(64U << 10U, '\0');
     while (in.read(piece.data(), static_cast<std::streamsize>(piece.size())) || in.gcount() > 0)
@@ -50,12 +52,25 @@ api::Receiver into(model::Store& store) {
 
 [[gnu::noinline]] void read_list(const std::string& file, model::Store& store) {
     api::JsonDecoder decoder{into(store)};
-    read_slices(file, decoder);
+    read_all(file, decoder);
 }
 
-[[gnu::noinline]] void read_protobuf(const std::string& file, model::Store& store) {
-    api::ProtobufDecoder decoder{into(store), api::ProtobufDecoder::Form::single};
-    read_slices(file, decoder);
+/// As a source follows a list.
+[[gnu::noinline]] void read_protobuf(const std::string& file, model::Store& store,
+                                     api::Replica::Kind kind) {
+    api::Replica replica{store, kind,
+                         [](const api::Oddity& oddity) { throw std::runtime_error{oddity.text}; }};
+    replica.begin_list();
+    api::ProtobufDecoder decoder{[&](api::Decoded&& one) { replica.put(std::move(one)); },
+                                 api::ProtobufDecoder::Form::single};
+    read_all(file, decoder);
+    replica.complete();
+}
+void read_protobuf_slices(const std::string& file, model::Store& store) {
+    read_protobuf(file, store, api::Replica::Kind::slice);
+}
+void read_protobuf_services(const std::string& file, model::Store& store) {
+    read_protobuf(file, store, api::Replica::Kind::service);
 }
 
 [[gnu::noinline]] void read_manifest(const std::string& file, model::Store& store) {
@@ -103,11 +118,12 @@ void run(const std::string& what, const bench::Shape& shape, std::size_t times) 
     };
     const std::map<std::string, Kind> kinds{
         {"list", {read_list, bench::write_slice_list}},
-        {"protobuf", {read_protobuf, bench::write_protobuf_slices}},
+        {"protobuf", {read_protobuf_slices, bench::write_protobuf_slices}},
+        {"services", {read_protobuf_services, bench::write_protobuf_services}},
         {"manifest", {read_manifest, bench::write_manifest}},
     };
     if (!kinds.contains(what))
-        throw std::invalid_argument{"neither list, protobuf nor manifest: " + what};
+        throw std::invalid_argument{"none of list, protobuf, services, manifest: " + what};
     const auto [read, write] = kinds.at(what);
     const auto file = std::filesystem::temp_directory_path() /
                       ("reading-" + std::to_string(::getpid()) + ".json");
