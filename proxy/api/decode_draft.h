@@ -40,8 +40,12 @@ struct Draft {
     };
     struct Endpoint {
         model::Endpoint endpoint;
-        std::vector<model::Symbol> zone_hints{}, node_hints{};
         bool any_address{}, good_address{}; ///< addresses[0] was there; and was an address
+    };
+    /// Of an endpoint that has any: most have none.
+    struct Hints {
+        std::size_t endpoint; ///< its index
+        std::vector<model::Symbol> zones{}, nodes{};
     };
     struct Ingress {
         std::optional<Address> ip;
@@ -71,6 +75,7 @@ struct Draft {
     std::optional<std::chrono::system_clock::time_point> triggered{};
     std::vector<SlicePort> slice_ports{};
     std::vector<Endpoint> endpoints{};
+    std::vector<Hints> hints{};
 
     model::Node node{};
     std::vector<NodeAddress> node_addresses{};

@@ -117,10 +117,9 @@ void add_port(model::Service& service, const model::ServicePort& port, std::size
     *like = port;
 }
 
-Result<Object> finish_service(Draft& draft, const model::ObjectName& name, Origin origin,
-                              Notes& notes) {
+std::optional<Problem> finish_service(Draft& draft, Decoded& out, Origin origin, Notes& notes) {
     auto& service = draft.service;
-    service.name = name;
+    service.name = out.name;
     using Type = model::ServiceType;
     service.type = choose<Type>(draft.type, "spec.type", notes,
                                 {{"ClusterIP", Type::cluster_ip},
@@ -141,7 +140,8 @@ Result<Object> finish_service(Draft& draft, const model::ObjectName& name, Origi
                                           notes, {{"Cluster", false}, {"Local", true}});
     service.internal_local = choose<bool>(draft.internal_policy, "spec.internalTrafficPolicy",
                                           notes, {{"Cluster", false}, {"Local", true}});
-    return Object{std::move(service)};
+    out.object->emplace<model::Service>(std::move(service));
+    return std::nullopt;
 }
 
 void finish_ports(Draft& draft, Origin origin, Notes& notes, model::EndpointSlice& slice) {
@@ -153,14 +153,18 @@ void finish_ports(Draft& draft, Origin origin, Notes& notes, model::EndpointSlic
         if (!port.name && origin == Origin::manifest) port.name.emplace();
         if (!port.name) notes.warn(at("ports", i, ".name"), "absent, port passed over");
         else if (!port.port) notes.warn(at("ports", i, ".port"), "absent, port passed over");
-        else slice.ports.push_back({*port.name, port.protocol, *port.port});
+        else slice.ports.push_back(model::EndpointPort{*port.name, port.protocol, *port.port});
     }
 }
 
 void finish_endpoints(Draft& draft, Notes& notes, model::EndpointSlice& slice) {
+    for (auto& [index, zones, nodes] : draft.hints) {
+        draft.endpoints[index].endpoint.zone_hints = std::move(zones);
+        draft.endpoints[index].endpoint.node_hints = std::move(nodes);
+    }
     slice.endpoints.reserve(draft.endpoints.size());
     for (std::size_t i = 0; i < draft.endpoints.size(); ++i) {
-        auto& [endpoint, zone_hints, node_hints, any_address, good_address] = draft.endpoints[i];
+        const auto& [endpoint, any_address, good_address] = draft.endpoints[i];
         if (!any_address)
             notes.warn(at("endpoints", i, ".addresses"), "empty, endpoint passed over");
         if (!good_address) continue;
@@ -170,36 +174,34 @@ void finish_endpoints(Draft& draft, Notes& notes, model::EndpointSlice& slice) {
                                                                 ", endpoint passed over");
             continue;
         }
-        if (!zone_hints.empty()) endpoint.zone_hints = std::move(zone_hints);
-        if (!node_hints.empty()) endpoint.node_hints = std::move(node_hints);
         slice.endpoints.push_back(endpoint);
     }
 }
 
-Result<Object> finish_slice(Draft& draft, const model::ObjectName& name, Origin origin,
-                            Notes& notes, std::string_view api_version) {
-    if (draft.headless_label) return Object{OtherObject{std::string{api_version}}};
+/// What `out` has is another object until there is a slice.
+std::optional<Problem> finish_slice(Draft& draft, Decoded& out, Origin origin, Notes& notes) {
+    if (draft.headless_label) return std::nullopt;
     if (draft.slice_service.empty()) {
         notes.warn("metadata.labels", "no label kubernetes.io/service-name, slice passed over");
-        return Object{OtherObject{std::string{api_version}}};
+        return std::nullopt;
     }
     if (draft.address_type.empty()) return notes.refuse("addressType", "required");
     if (draft.address_type != "IPv4" && draft.address_type != "IPv6") {
         notes.warn("addressType",
                    draft.address_type.substr(0, 64) + " is not proxied, slice passed over");
-        return Object{OtherObject{std::string{api_version}}};
+        return std::nullopt;
     }
-    model::EndpointSlice slice;
-    slice.name = name;
-    slice.service = {name.space, draft.slice_service};
+    auto& slice = out.object->emplace<model::EndpointSlice>();
+    slice.name = out.name;
+    slice.service = {out.name.space, draft.slice_service};
     slice.family = draft.address_type == "IPv4" ? Family::v4 : Family::v6;
     slice.triggered = draft.triggered;
     finish_ports(draft, origin, notes, slice);
     finish_endpoints(draft, notes, slice);
-    return Object{std::move(slice)};
+    return std::nullopt;
 }
 
-Result<Object> finish_node(Draft& draft, Notes& notes) {
+void finish_node(Draft& draft, Decoded& out, Notes& notes) {
     auto& node = draft.node;
     node.name = draft.name;
     for (std::size_t i = 0; i < draft.node_addresses.size(); ++i) {
@@ -212,7 +214,7 @@ Result<Object> finish_node(Draft& draft, Notes& notes) {
         else (type == "InternalIP" ? node.internal_ips : node.external_ips).push_back(*address);
     }
     if (node.pod_cidrs.empty()) node.pod_cidrs = std::move(draft.pod_cidr);
-    return Object{std::move(node)};
+    out.object->emplace<model::Node>(std::move(node));
 }
 
 Kinds kind_of(std::string_view kind, std::string_view api_version) {
@@ -265,22 +267,25 @@ std::optional<Problem> unnamed(const Draft& draft, const Decoded& out, std::stri
     return std::nullopt;
 }
 
-Result<Object> finish_kind(Draft& draft, const model::ObjectName& name, Origin origin, Kinds kind,
-                           Notes& notes, std::string_view version) {
+/// Makes the object in its place. @return why there is none
+std::optional<Problem> finish_kind(Draft& draft, Decoded& out, Origin origin, Kinds kind,
+                                   Notes& notes) {
     switch (kind) {
     case of_service:
-        return finish_service(draft, name, origin, notes);
+        return finish_service(draft, out, origin, notes);
     case of_slice:
-        return finish_slice(draft, name, origin, notes, version);
+        return finish_slice(draft, out, origin, notes);
     case of_node:
-        return finish_node(draft, notes);
+        finish_node(draft, out, notes);
+        break;
     case of_status:
-        return Object{std::move(draft.status)};
+        out.object->emplace<Status>(std::move(draft.status));
+        break;
     case no_kind:
     case of_all:
         break;
     }
-    return Object{OtherObject{std::string{version}}};
+    return std::nullopt;
 }
 
 } // namespace
@@ -326,6 +331,7 @@ void Draft::reset() {
         triggered.reset();
         slice_ports.clear();
         endpoints.clear();
+        hints.clear();
     }
     if ((touched & of_node) != 0) {
         node = {};
@@ -339,16 +345,17 @@ void Draft::reset() {
 Decoded finish(Draft&& draft, Origin origin, std::string_view list_kind,
                std::string_view list_version) {
     constexpr std::string_view list_suffix = "List";
-    if (draft.kind.empty() && list_kind.ends_with(list_suffix)) {
-        draft.kind = list_kind.substr(0, list_kind.size() - list_suffix.size());
-        if (draft.api_version.empty()) draft.api_version = list_version;
+    std::string_view says = draft.kind, version = draft.api_version;
+    if (says.empty() && list_kind.ends_with(list_suffix)) {
+        says = list_kind.substr(0, list_kind.size() - list_suffix.size());
+        if (version.empty()) version = list_version;
     }
-    const std::string_view version = draft.api_version;
-    const Kinds kind = kind_of(draft.kind, version);
-    if (draft.space.empty() && (draft.kind == "Service" || draft.kind == "EndpointSlice"))
-        draft.space = "default"; // the namespace of manifests that name none
-    Decoded out{.kind = std::move(draft.kind),
-                .name = {std::string_view{draft.space}, draft.name},
+    const Kinds kind = kind_of(says, version);
+    std::string_view space = draft.space;
+    if (space.empty() && (says == "Service" || says == "EndpointSlice"))
+        space = "default"; // the namespace of manifests that name none
+    Decoded out{.kind = std::string{says},
+                .name = {space, draft.name},
                 .resource_version = std::move(draft.resource_version),
                 .initial_events_end = draft.initial_events_end,
                 .line = draft.line};
@@ -360,7 +367,11 @@ Decoded finish(Draft&& draft, Origin origin, std::string_view list_kind,
     for (auto& [kinds, refuses, problem] : draft.findings)
         if (!refuses && (kinds & kind) != 0)
             notes.warn(std::move(problem.path), std::move(problem.reason), problem.line);
-    out.object = finish_kind(draft, out.name, origin, kind, notes, version);
+    if (auto problem = finish_kind(draft, out, origin, kind, notes)) {
+        out.object = std::move(*problem);
+        return out;
+    }
+    if (auto* other = std::get_if<OtherObject>(&*out.object)) other->api_version = version;
     notes.close();
     return out;
 }

@@ -2,7 +2,7 @@
 #include <protozero/pbf_reader.hpp>
 #include <utility>
 
-#include "proxy/api/decode_numbers.h"
+#include "proxy/api/decode_messages.h"
 
 namespace ipvsproxy::api {
 namespace {
@@ -19,11 +19,6 @@ std::string_view view_of(const protozero::data_view& data) {
     return {data.data(), data.size()};
 }
 
-/// Thrown where bytes cannot be what they are to be; caught by the decoder.
-struct Broken {
-    const char* reason;
-};
-
 /// The next field as text or message. @throws Broken where it is a number.
 pbf_reader message_in(pbf_reader& in) {
     if (in.wire_type() != Wire::length_delimited) throw Broken{"a field has the wrong type"};
@@ -33,151 +28,6 @@ std::string_view text_in(pbf_reader& in) {
     if (in.wire_type() != Wire::length_delimited) throw Broken{"a field has the wrong type"};
     return view_of(in.get_view());
 }
-
-/// Takes the fields of one object as the tables say.
-class ObjectReader {
-public:
-    explicit ObjectReader(Draft& draft) : draft_{draft} {}
-
-    void read(pbf_reader in, const Message& message) { read(in, message, nullptr); }
-
-private:
-    /// A field on the way to where the reader is: for what is said of it.
-    struct Place {
-        const Place* outer;
-        const Field* field;
-        std::size_t index; ///< of a list: the element, from 1; else 0
-    };
-    /// How many elements the lists of one message have had so far, by field.
-    using Elements = std::array<std::uint32_t, 24>;
-
-    // NOLINTNEXTLINE(misc-no-recursion): as deep as the tables are, six at the most
-    void read(pbf_reader in, const Message& message, const Place* outer) {
-        Elements elements{};
-        while (in.next()) {
-            const auto& slot = message.slot(in.tag());
-            if (slot.field == nullptr) {
-                in.skip();
-                continue;
-            }
-            const auto& field = *slot.field;
-            Place place{outer, &field, 0};
-            if (is_list(field)) {
-                place.index = ++elements.at(in.tag());
-                if (place.index == 1) field.begin(draft_);
-            }
-            if (field.kinds != of_all)
-                draft_.touched = static_cast<Kinds>(draft_.touched | field.kinds);
-            if (place.index <= max_elements) take(in, slot, place);
-            else too_many(in, place);
-        }
-    }
-
-    static bool is_list(const Field& field) noexcept {
-        return field.shape == Shape::texts || field.shape == Shape::objects;
-    }
-
-    // NOLINTNEXTLINE(misc-no-recursion)
-    void take(pbf_reader& in, const Message::Slot& slot, const Place& place) {
-        const auto& field = *slot.field;
-        switch (field.shape) {
-        case Shape::text:
-            if (field.time != nullptr) return field.time(draft_, time_in(in));
-            [[fallthrough]];
-        case Shape::texts:
-            return take_text(text_in(in), slot, place);
-        case Shape::integer:
-            return judge(place, field.integer(draft_, number_in(in)), {});
-        case Shape::boolean:
-            return field.boolean(draft_, number_in(in) != 0);
-        case Shape::objects:
-            field.next(draft_);
-            return read(message_in(in), *slot.message, &place);
-        case Shape::object:
-            if (slot.form == Message::Form::map) return read_entry(message_in(in), place);
-            return read(message_in(in), *slot.message, &place);
-        case Shape::items:
-        case Shape::event_object:
-            break; // no message has these: envelopes and lists are read by hand
-        }
-        in.skip();
-    }
-
-    void take_text(std::string_view value, const Message::Slot& slot, const Place& place) {
-        const auto& field = *slot.field;
-        if (value.empty() && field.shape == Shape::text && slot.form == Message::Form::plain)
-            return;
-        if (value.size() > max_text)
-            return draft_.note(field.kinds, true, {path(&place), "longer than 65536 bytes"});
-        judge(place, field.text(draft_, value), value);
-    }
-
-    /// map<string, string>: one entry is a message of key and value.
-    void read_entry(pbf_reader in, const Place& place) {
-        std::string_view key, value;
-        while (in.next()) {
-            if (in.tag() == 1) key = text_in(in);
-            else if (in.tag() == 2) value = text_in(in);
-            else in.skip();
-        }
-        const auto* field = place.field->inside->find(key);
-        if (field == nullptr) return;
-        if (field->kinds != of_all)
-            draft_.touched = static_cast<Kinds>(draft_.touched | field->kinds);
-        take_text(value, {field, nullptr, Message::Form::maybe_empty}, {&place, field, 0});
-    }
-
-    static std::int64_t number_in(pbf_reader& in) {
-        if (in.wire_type() != Wire::varint) throw Broken{"a field has the wrong type"};
-        return in.get_int64();
-    }
-
-    /// metav1.Time
-    static std::chrono::system_clock::time_point time_in(pbf_reader& outer) {
-        auto in = message_in(outer);
-        std::int64_t seconds = 0, nanoseconds = 0;
-        while (in.next()) {
-            if (in.tag() == 1) seconds = number_in(in);
-            else if (in.tag() == 2) nanoseconds = number_in(in);
-            else in.skip();
-        }
-        using std::chrono::system_clock;
-        constexpr auto farthest =
-            std::chrono::floor<std::chrono::seconds>(system_clock::duration::max()).count() - 1;
-        return system_clock::time_point{
-            std::chrono::duration_cast<system_clock::duration>(
-                std::chrono::seconds{std::clamp(seconds, -farthest, farthest)}) +
-            std::chrono::duration_cast<system_clock::duration>(
-                std::chrono::nanoseconds{std::clamp<std::int64_t>(nanoseconds, 0, 999'999'999)})};
-    }
-
-    void judge(const Place& place, const Verdict& verdict, std::string_view value) {
-        if (verdict.outcome == Verdict::taken) return;
-        draft_.note(place.field->kinds, verdict.outcome == Verdict::refused,
-                    {path(&place), verdict.text(value)});
-    }
-
-    void too_many(pbf_reader& in, const Place& place) {
-        in.skip();
-        if (place.index == max_elements + 1)
-            draft_.note(
-                place.field->kinds, true,
-                {path(place.outer), "more than " + std::to_string(max_elements) + " elements"});
-    }
-
-    /// `spec.ports[0].port`
-    static std::string path(const Place* innermost) {
-        std::string text;
-        for (const auto* place = innermost; place != nullptr; place = place->outer) {
-            std::string step{place->field->key};
-            if (place->index > 0) step += '[' + std::to_string(place->index - 1) + ']';
-            text = text.empty() ? step : step + '.' + text;
-        }
-        return text;
-    }
-
-    Draft& draft_;
-};
 
 /// runtime.TypeMeta
 void read_type(pbf_reader in, Draft& draft) {
@@ -278,7 +128,7 @@ struct ProtobufDecoder::Parts {
         if (!field) return false;
         if (field->number == raw && root.kind.ends_with(list_suffix)) {
             list_left = field->length;
-            items = &message_of(
+            items = message_of(
                 std::string_view{root.kind}.substr(0, root.kind.size() - list_suffix.size()));
             stage = Stage::list;
             rest = left;
@@ -312,9 +162,8 @@ struct ProtobufDecoder::Parts {
             throw Broken{"an item is longer than its list"};
         if (!is_there(left, before - left.size(), field->length)) return false;
         const auto value = left.substr(0, field->length);
-        const pbf_reader in{value.data(), value.size()};
-        if (field->number == metadata) read_list_meta(in, root);
-        else if (field->number == element) take_item(in);
+        if (field->number == metadata) read_list_meta(pbf_reader{value.data(), value.size()}, root);
+        else if (field->number == element) take_item(value);
         const auto taken = before - left.size() + field->length;
         list_left -= taken;
         rest.remove_prefix(taken);
@@ -358,14 +207,14 @@ struct ProtobufDecoder::Parts {
         return bytes.size() >= length;
     }
 
-    void take_item(const pbf_reader& in) {
+    void take_item(std::string_view bytes) {
         item.reset();
-        ObjectReader{item}.read(in, *items);
+        items(bytes, item);
         receiver(api::finish(std::move(item), Origin::server, root.kind, root.api_version));
     }
 
     void take_object(std::string_view bytes) {
-        ObjectReader{root}.read(pbf_reader{bytes.data(), bytes.size()}, message_of(root.kind));
+        message_of(root.kind)(bytes, root);
         whole = true;
         receiver(api::finish(std::move(root), Origin::server));
         root.reset();
@@ -388,7 +237,7 @@ struct ProtobufDecoder::Parts {
         while (envelope.next()) {
             if (envelope.tag() == 1) read_type(message_in(envelope), item);
             else if (envelope.tag() == 2)
-                ObjectReader{item}.read(message_in(envelope), message_of(item.kind));
+                message_of(item.kind)(text_in(envelope), item);
             else envelope.skip();
         }
         receiver(api::finish_event(std::move(item), *event, Origin::server));
@@ -408,7 +257,7 @@ struct ProtobufDecoder::Parts {
     Stage stage;
     Draft root{}, item{};
     std::size_t list_left{}; ///< bytes of the list that have not been taken
-    const Message* items{};  ///< what its items are
+    MessageReader items{};   ///< of what its items are
     bool whole{};            ///< the object or list was taken
     std::string waiting{};   ///< the beginning of what is not there whole …
     std::size_t wanted{};    ///< … and how long that will be; 0: not known yet

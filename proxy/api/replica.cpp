@@ -27,7 +27,7 @@ void Replica::begin_list() {
 bool Replica::put(Decoded&& one) {
     if (kind_ == Kind::none) return false;
     report(one);
-    const auto name = one.name;
+    const auto& name = one.name;
     if (name.name.empty()) {
         nameless_ = true;
         return false;
@@ -83,6 +83,8 @@ bool Replica::drop(const model::ObjectName& name) {
 }
 
 std::vector<model::ObjectName> Replica::unseen() const {
+    // What was seen is held, or was refused: as many are the same.
+    if (refused_.empty() && seen_.size() == held()) return {};
     std::vector<model::ObjectName> names;
     const auto& seen = seen_.map();
     auto at = seen.begin();
@@ -111,6 +113,20 @@ std::vector<model::ObjectName> Replica::unseen() const {
     return names;
 }
 
+std::size_t Replica::held() const {
+    switch (kind_) {
+    case Kind::service:
+        return store_.services().size();
+    case Kind::slice:
+        return store_.slice_count();
+    case Kind::node:
+        return store_.nodes().size();
+    case Kind::none:
+        break;
+    }
+    return 0;
+}
+
 void Replica::report(const Decoded& one) {
     const bool refused = one.object.has_error();
     if (!refused && one.warnings.empty()) return forget_report(one.name);
@@ -124,6 +140,7 @@ void Replica::report(const Decoded& one) {
 }
 
 void Replica::forget_report(const model::ObjectName& name) {
+    if (said_.empty() && refused_.empty()) return; // nearly always
     said_.erase(name);
     refused_.erase(name);
 }

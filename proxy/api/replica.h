@@ -46,6 +46,7 @@ private:
     void forget_report(const model::ObjectName& name);
     bool drop(const model::ObjectName& name);
     std::vector<model::ObjectName> unseen() const;
+    std::size_t held() const; ///< objects of this kind in the store
 
     model::Store& store_;
     Kind kind_;

@@ -11,9 +11,6 @@
 namespace ipvsproxy::model {
 namespace {
 
-const std::string empty_text;
-const std::vector<Symbol> empty_list;
-
 /// Finds a string by a view of it: nearly every symbol exists already.
 struct Hash {
     using is_transparent = void; // NOLINT(readability-identifier-naming): the library's name for it
@@ -35,9 +32,10 @@ Pool& pool() {
 
 } // namespace
 
-Symbol::Symbol() noexcept : text_{&empty_text} {}
+constinit const std::string Symbol::nothing{};
+constinit const std::vector<Symbol> SymbolList::nothing{};
 
-Symbol::Symbol(std::string_view text) : text_{&empty_text} {
+Symbol::Symbol(std::string_view text) : text_{&nothing} {
     if (text.empty()) return;
     // Those of the last objects come again in the next one: they are found without hash and lock.
     thread_local std::array<const std::string*, 256> recent{};
@@ -58,9 +56,7 @@ const std::string* Symbol::find(std::string_view text) {
     return &*found;
 }
 
-SymbolList::SymbolList() noexcept : list_{&empty_list} {}
-
-SymbolList::SymbolList(std::vector<Symbol> symbols) : list_{&empty_list} {
+SymbolList::SymbolList(std::vector<Symbol> symbols) : list_{&nothing} {
     if (symbols.empty()) return;
     std::ranges::sort(symbols);
     symbols.erase(std::unique(symbols.begin(), symbols.end()), symbols.end());

@@ -2,6 +2,7 @@
 // that decide something, in the types that decide it, and nothing else.
 #pragma once
 
+#include <boost/container/small_vector.hpp>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -13,6 +14,9 @@
 #include "proxy/model/symbol.h"
 
 namespace ipvsproxy::model {
+
+/// Of what most objects have one of: that one takes no memory of its own.
+template <class Element> using MostlyOne = boost::container::small_vector<Element, 1>;
 
 enum class ServiceType : std::uint8_t { cluster_ip, node_port, load_balancer, external_name };
 
@@ -35,7 +39,7 @@ struct Service {
     bool other_proxy{};
     /// Of clusterIPs, by ipFamilies (by the address itself where that is empty).
     PerFamily<std::optional<Address>> cluster_ip{};
-    std::vector<ServicePort> ports{};
+    MostlyOne<ServicePort> ports{};
     std::vector<Address> external_ips{}; ///< both families, in order
     std::vector<Address>
         ingress_vips{}; ///< status.loadBalancer.ingress[].ip with ipMode VIP or none
@@ -68,7 +72,7 @@ struct EndpointSlice {
     ObjectName name;
     ObjectName service; ///< label kubernetes.io/service-name, in the slice's namespace
     Family family{Family::v4};
-    std::vector<EndpointPort> ports{};
+    MostlyOne<EndpointPort> ports{};
     std::vector<Endpoint> endpoints{};
     /// Annotation endpoints.kubernetes.io/last-change-trigger-time. Not part of equality of what
     /// is programmed, but a change of it is a change of the slice.

@@ -5,15 +5,17 @@
 namespace ipvsproxy::model {
 namespace {
 
-/// Puts `value` at `key`. @return whether anything differs from what stood there. Manifests and
-/// lists are mostly ordered, so that the end is looked at first. `value` is used up.
-template <class Map, class Key, class Value> bool put_at(Map& map, const Key& key, Value& value) {
+/// Puts `value` at `key`, which may be a part of it. @return where it stands, and whether anything
+/// differs from what stood there. Manifests and lists are mostly ordered, so that the end is looked
+/// at first. `value` is used up.
+template <class Map, class Key, class Value>
+std::pair<typename Map::iterator, bool> put_at(Map& map, const Key& key, Value& value) {
     const auto before = map.size();
     const auto at = map.try_emplace(map.end(), key, std::move(value));
-    if (map.size() != before) return true;
-    if (at->second == value) return false; // it was not moved from
+    if (map.size() != before) return {at, true};
+    if (at->second == value) return {at, false}; // it was not moved from
     at->second = std::move(value);
-    return true;
+    return {at, true};
 }
 
 template <class Map, class Key>
@@ -24,36 +26,39 @@ const typename Map::mapped_type* held_at(const Map& map, const Key& key) {
 
 } // namespace
 
-bool Store::put(Service service) {
-    const ObjectName name = service.name;
-    if (!put_at(services_, name, service)) return false;
+bool Store::put(Service&& service) {
+    const auto [at, changed] = put_at(services_, service.name, service);
+    if (!changed) return false;
     ++changed_.services;
-    mark(name);
+    mark(at->first);
     return true;
 }
 
-bool Store::put(EndpointSlice slice) {
+bool Store::put(EndpointSlice&& slice) {
     const ObjectName name = slice.name;
     // A slice is found by its own name, wherever it is filed: its label may name another service
     // now.
-    const auto* owner = held_at(slice_owner_, name);
-    if (owner != nullptr && **owner != slice.service) remove_slice(name);
+    auto filed = slice_owner_.try_emplace(name, nullptr);
+    if (!filed.second && *filed.first->second != slice.service) {
+        remove_slice(name);
+        filed = slice_owner_.try_emplace(name, nullptr);
+    }
     const auto triggered = slice.triggered;
     const auto family = slice.family;
     const auto of_service = slices_.try_emplace(slices_.end(), slice.service);
     const auto& service = of_service->first;
+    filed.first->second = &service;
     slice.service = service; // one copy of the text
-    if (!put_at(of_service->second, name.name, slice)) return false;
+    if (!put_at(of_service->second, name.name, slice).second) return false;
     ++changed_.slices;
     if (triggered) triggers_[service].push_back({family, *triggered});
-    slice_owner_.try_emplace(name, &of_service->first);
     dirty_.insert(service, marked_); // a list of slices comes after that of their services
     return true;
 }
 
 bool Store::put(Node node) {
     const std::string name = node.name;
-    if (!put_at(nodes_, name, node)) return false;
+    if (!put_at(nodes_, name, node).second) return false;
     node_changed_ = true;
     return true;
 }

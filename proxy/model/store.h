@@ -19,13 +19,14 @@ namespace ipvsproxy::model {
 class Store {
 public:
     /// Of one service, by slice name. Most have one: no memory is spent on more.
-    using Slices = boost::container::flat_map<SharedText, EndpointSlice>;
+    using Slices = boost::container::small_flat_map<SharedText, EndpointSlice, 1>;
     using Names = SortedSet<ObjectName>;
 
     /// @return whether anything differs from what was held.
-    bool put(Service service);
-    bool put(EndpointSlice slice);
+    bool put(Service&& service);
+    bool put(EndpointSlice&& slice);
     bool put(Node node);
+    template <class Object> bool put(const Object& object) { return put(Object{object}); }
     bool remove_service(const ObjectName& name);
     bool remove_slice(const ObjectName& name);
     bool remove_node(const std::string& name);
@@ -35,6 +36,7 @@ public:
     /// The slices of a service; empty when there are none. Kept also for services not known yet.
     const Slices& slices(const ObjectName& service) const;
     const EndpointSlice* slice(const ObjectName& name) const;
+    std::size_t slice_count() const noexcept { return slice_owner_.size(); }
     const Node* node(const std::string& name) const;
     const std::map<ObjectName, Service>& services() const { return services_; }
     const std::map<ObjectName, Slices>& all_slices() const { return slices_; }

@@ -14,7 +14,7 @@ namespace ipvsproxy::model {
 class Symbol {
 public:
     /// The empty string.
-    Symbol() noexcept;
+    Symbol() noexcept : text_{&nothing} {}
     explicit Symbol(std::string_view text);
     const std::string& text() const noexcept { return *text_; }
     bool empty() const noexcept { return text_->empty(); }
@@ -24,6 +24,7 @@ public:
     }
 
 private:
+    static const std::string nothing;
     static const std::string* find(std::string_view text);
     const std::string* text_;
 };
@@ -35,7 +36,7 @@ std::ostream& operator<<(std::ostream& out, Symbol symbol);
 class SymbolList {
 public:
     /// The empty list.
-    SymbolList() noexcept;
+    SymbolList() noexcept : list_{&nothing} {}
     SymbolList(std::vector<Symbol> symbols); ///< in any order, with repeats
     auto begin() const noexcept { return list_->begin(); }
     auto end() const noexcept { return list_->end(); }
@@ -43,6 +44,7 @@ public:
     friend bool operator==(SymbolList a, SymbolList b) noexcept { return a.list_ == b.list_; }
 
 private:
+    static const std::vector<Symbol> nothing;
     const std::vector<Symbol>* list_;
 };
 

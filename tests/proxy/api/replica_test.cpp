@@ -142,6 +142,16 @@ TEST_CASE("a refused object that a list no longer holds goes", "[api]") {
     CHECK(copy.replica.refused() == 0);
 }
 
+TEST_CASE("a list of as many objects as are held, but others, is another list", "[api]") {
+    Copy copy{Kind::service};
+    copy.put(service("a"));
+    copy.replica.complete();
+    copy.replica.begin_list();
+    copy.put(service("b", bad_port)); // not held, for it never could be read
+    CHECK(copy.replica.complete());
+    CHECK(copy.services().empty());
+}
+
 TEST_CASE("an object without a name lets a list take nothing away", "[api]") {
     Copy copy{Kind::service};
     copy.put(service("a"));

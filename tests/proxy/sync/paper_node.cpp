@@ -34,7 +34,7 @@ model::ServicePort port(std::uint16_t number, Protocol protocol) {
 }
 
 model::Service service(const std::string& name, std::string_view cluster_ips,
-                       std::vector<model::ServicePort> ports) {
+                       model::MostlyOne<model::ServicePort> ports) {
     model::Service object{.name = {"default", name}, .ports = std::move(ports)};
     std::istringstream in{std::string{cluster_ips}};
     for (std::string word; in >> word;) {

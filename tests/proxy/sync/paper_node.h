@@ -20,7 +20,7 @@ namespace ipvsproxy::sync {
 model::ServicePort port(std::uint16_t number, Protocol protocol = Protocol::tcp);
 /// Service default/NAME with these cluster IPs (one for each family, or one alone).
 model::Service service(const std::string& name, std::string_view cluster_ips,
-                       std::vector<model::ServicePort> ports = {port(80)});
+                       model::MostlyOne<model::ServicePort> ports = {port(80)});
 /// Its slice NAME-1: endpoints as plan::endpoints() reads them, each service port at 8000 + port.
 model::EndpointSlice backends(const model::Service& service, std::string_view line);
 ipvs::DestinationKey real_server(std::string_view server, std::string_view address,
