@@ -59,6 +59,9 @@ public:
     bool empty() const noexcept { return map_.empty(); }
     std::size_t size() const noexcept { return map_.size(); }
     bool contains(const Key& key) const { return map_.contains(key); }
+    /// The same, for keys that are looked for in mostly rising order.
+    /// @param last SortedMap::contains
+    bool contains(const Key& key, ChunkPlace& last) const { return map_.contains(key, last); }
     /// @return whether it was not there.
     bool insert(const Key& key) { return map_.try_emplace(key).second; }
     /// The same, for keys that come in mostly rising order, and are mostly there already.

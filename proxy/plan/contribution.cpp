@@ -244,7 +244,7 @@ private:
     std::vector<Prefix> ranges_;
     ipvs::ServiceSpec spec_;
     bool node_admitted_{};
-    std::vector<Candidate> all_;    // of the port being derived
+    Candidates all_;                // of the port being derived
     TrafficScope scope_;            // of the port being derived
     EndpointGroups groups_;         // of the port being derived
     bool fell_back_{};              // one of its virtual servers wanted local endpoints in vain

@@ -19,7 +19,7 @@ enum class Topology : std::uint8_t { none, same_node, same_zone };
 
 /// A mode counts only when every ready endpoint carries its kind of hint and one names us: a
 /// half-written set of slices must not starve this node.
-Topology topology(const std::vector<Candidate>& all, const NodeFacts& node) {
+Topology topology(const Candidates& all, const NodeFacts& node) {
     bool any_ready = false, node_hints = true, zone_hints = true;
     bool for_node = false, for_zone = false;
     for (const auto& [endpoint, port] : all) {
@@ -49,8 +49,7 @@ bool allowed(const Endpoint& endpoint, Topology mode, const NodeFacts& node) {
     return true;
 }
 
-template <class Test>
-std::vector<AddressPort> select(const std::vector<Candidate>& all, const Test& test) {
+template <class Test> std::vector<AddressPort> select(const Candidates& all, const Test& test) {
     std::vector<AddressPort> chosen;
     chosen.reserve(all.size()); // mostly all, or none
     for (const auto& candidate : all)
@@ -66,8 +65,8 @@ bool precedes(const Candidate& one, const Candidate& other) {
 
 /// Sorts what mostly is in order: a slice, then the next, and here and there an endpoint that is
 /// newer than its place. Ordered runs are found and merged, so that the work is in their number.
-void sort_runs(std::vector<Candidate>& all) {
-    std::vector<std::vector<Candidate>::iterator> bounds{all.begin()};
+void sort_runs(Candidates& all) {
+    std::vector<Candidates::iterator> bounds{all.begin()};
     while (bounds.back() != all.end())
         bounds.push_back(std::is_sorted_until(bounds.back(), all.end(), precedes));
     while (bounds.size() > 2) {
@@ -81,18 +80,18 @@ void sort_runs(std::vector<Candidate>& all) {
     }
 }
 
-std::vector<AddressPort> cluster_endpoints(const std::vector<Candidate>& all,
-                                           const NodeFacts& node) {
+std::vector<AddressPort> cluster_endpoints(const Candidates& all, const NodeFacts& node) {
     const auto mode = topology(all, node);
     auto chosen = mode == Topology::none
                       ? select(all, [](const Endpoint& endpoint) { return endpoint.ready; })
                       : select(all, [&](const Endpoint& endpoint) {
                             return endpoint.ready && allowed(endpoint, mode, node);
                         });
-    return chosen.empty() ? select(all, draining) : chosen;
+    if (!chosen.empty()) return chosen;
+    return select(all, draining);
 }
 
-std::vector<AddressPort> local_endpoints(const std::vector<Candidate>& all, const NodeFacts& node) {
+std::vector<AddressPort> local_endpoints(const Candidates& all, const NodeFacts& node) {
     auto chosen = select(
         all, [&](const Endpoint& endpoint) { return endpoint.ready && is_local(endpoint, node); });
     if (!chosen.empty()) return chosen;
@@ -103,12 +102,12 @@ std::vector<AddressPort> local_endpoints(const std::vector<Candidate>& all, cons
 
 } // namespace
 
-std::vector<Candidate> merge_endpoints(const model::Store::Slices& slices, Family family,
-                                       model::Symbol port_name, Protocol protocol) {
+Candidates merge_endpoints(const model::Store::Slices& slices, Family family,
+                           model::Symbol port_name, Protocol protocol) {
     std::size_t most = 0;
     for (const auto& [name, slice] : slices)
         most += slice.endpoints.size();
-    std::vector<Candidate> all;
+    Candidates all;
     all.reserve(most);
     bool in_order = true;
     for (const auto& [name, slice] : slices) {
@@ -133,7 +132,7 @@ std::vector<Candidate> merge_endpoints(const model::Store::Slices& slices, Famil
     return all;
 }
 
-EndpointGroups group_endpoints(const std::vector<Candidate>& all, const TrafficScope& scope,
+EndpointGroups group_endpoints(const Candidates& all, const TrafficScope& scope,
                                const NodeFacts& node) {
     EndpointGroups groups;
     if (scope.uses_cluster()) groups.cluster = cluster_endpoints(all, node);

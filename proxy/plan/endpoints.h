@@ -1,6 +1,7 @@
 // Which endpoints of a service port may receive its traffic.
 #pragma once
 
+#include <boost/container/small_vector.hpp>
 #include <utility>
 #include <vector>
 
@@ -17,11 +18,14 @@ struct Candidate {
     AddressPort at() const noexcept { return {endpoint->address, port}; }
 };
 
+/// They are looked at and forgotten: those of most service ports need no memory for that.
+using Candidates = boost::container::small_vector<Candidate, 16>;
+
 /// The endpoints of a service port, out of all slices of the family that have a port of this name
 /// and protocol. Each ip:port once, in order: of two, the one seen later in slice-name order wins
 /// unless it is terminating.
-std::vector<Candidate> merge_endpoints(const model::Store::Slices& slices, Family family,
-                                       model::Symbol port_name, Protocol protocol);
+Candidates merge_endpoints(const model::Store::Slices& slices, Family family,
+                           model::Symbol port_name, Protocol protocol);
 
 /// Which traffic a service port has, and so which groups of endpoints it needs.
 struct TrafficScope {
@@ -49,7 +53,7 @@ struct EndpointGroups {
 
 /// Ready endpoints, narrowed by topology hints, or the serving terminating ones where no endpoint
 /// is ready (KEP-1669, KEP-2433, KEP-3015). Local endpoints ignore hints.
-EndpointGroups group_endpoints(const std::vector<Candidate>& all, const TrafficScope& scope,
+EndpointGroups group_endpoints(const Candidates& all, const TrafficScope& scope,
                                const NodeFacts& node);
 
 /// Whether the endpoint runs on this node.

@@ -30,7 +30,7 @@ template <class Key, class Spec> Changes<Key, Spec> Ledger<Key, Spec>::changes(M
     Changes<Key, Spec> all;
     if (!listed_)
         for (const auto& [key, wanted] : wanted_)
-            all.add.try_emplace(key, wanted.spec);
+            all.add.append(key, wanted.spec);
     auto want = wanted_.begin();
     for (const auto& [key, difference] : differences()) {
         if (difference.not_before > now) continue;

@@ -47,7 +47,7 @@ Cluster::Cluster(model::Store& store, plan::Settings settings, plan::NodeFacts f
     : facts_{std::move(facts)}, store_{store}, state_{std::move(settings)},
       drains_{state_.settings().drain_limit} {
     for (const auto& [service, object] : store_.services()) // that were seen by another before
-        to_derive_.insert(to_derive_.end(), service);
+        to_derive_.insert(service);
 }
 
 void Cluster::set_node(model::Symbol name, model::Symbol zone, const PerFamily<Address>& ip) {
@@ -77,8 +77,9 @@ bool Cluster::set_interfaces(std::span<const InterfaceAddress> elsewhere) {
 
 void Cluster::derive() {
     std::vector<model::ObjectName> names;
-    std::ranges::set_union(std::exchange(to_derive_, {}), store_.take_dirty(),
-                           std::back_inserter(names));
+    const auto asked = std::exchange(to_derive_, {}), dirty = store_.take_dirty();
+    names.reserve(std::max(asked.size(), dirty.size())); // at the start both have all
+    std::ranges::set_union(asked, dirty, std::back_inserter(names));
     derived_ = store_.changed();
     auto triggers = store_.take_triggers();
     triggers_.insert(triggers_.end(), triggers.begin(), triggers.end());
@@ -168,23 +169,30 @@ void Cluster::hold_device(Round& round) {
     round.changes.addresses = {};
 }
 
+/// Whether every virtual server is added in this round: a node begins.
+bool Cluster::all_come(const ipvs::Services& coming) const {
+    return coming.size() == state_.services().wanted().size();
+}
+
 /// A virtual server that is added comes with all of its real servers, whatever became of them
 /// before; and real servers wait for their virtual server.
 void Cluster::complete_servers(plan::NodeChanges& changes, plan::Moment now) {
     const auto& coming = changes.ipvs.services.add;
     auto& servers = changes.ipvs.destinations.add;
-    // Real servers of one virtual server follow each other, so it is asked about once.
-    std::optional<ipvs::ServiceKey> service;
-    Search search{coming};
-    bool waits = false;
-    erase_if(servers, [&](const auto& entry) {
-        if (service != entry.first.service) {
-            service = entry.first.service;
-            waits =
-                search.find(*service) == nullptr && !state_.services().believed_present(*service);
-        }
-        return waits;
-    });
+    if (!all_come(coming)) {
+        // Real servers of one virtual server follow each other, so it is asked about once.
+        std::optional<ipvs::ServiceKey> service;
+        Search search{coming};
+        bool waits = false;
+        erase_if(servers, [&](const auto& entry) {
+            if (service != entry.first.service) {
+                service = entry.first.service;
+                waits = search.find(*service) == nullptr &&
+                        !state_.services().believed_present(*service);
+            }
+            return waits;
+        });
+    }
     const auto& destinations = state_.destinations();
     for (const auto& [key, difference] : destinations.differences()) {
         if (difference.not_before <= now || difference.observed) continue;
@@ -199,9 +207,11 @@ void Cluster::open_doors(Round& round) {
     const auto& coming = round.changes.ipvs.services.add;
     auto first = wanted.begin(); // addresses come in the order of the virtual servers
     Search search{coming};
+    const bool all = all_come(coming);
     erase_if(round.changes.addresses.add, [&](const auto& entry) {
         const auto& address = entry.first.address;
         first = wanted.lower_bound(first, {address, {}, {}});
+        if (all) return first == wanted.end() || first->first.address != address;
         bool is_there = false, comes = false;
         for (auto at = first; at != wanted.end() && at->first.address == address; ++at) {
             is_there = is_there || services.believed_present(at->first);

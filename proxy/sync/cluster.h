@@ -106,6 +106,7 @@ private:
     void index(const model::ObjectName& name, const model::Service* service);
     void probe(const model::ObjectName& name, const std::optional<plan::HealthCheck>& check);
     void hold_device(Round& round);
+    bool all_come(const ipvs::Services& coming) const;
     void complete_servers(plan::NodeChanges& changes, plan::Moment now);
     void open_doors(Round& round);
     bool holds_anything(plan::Moment now);
@@ -115,7 +116,7 @@ private:
     plan::NodeState state_;
     plan::Drains drains_;
     Patience patience_;
-    std::set<model::ObjectName> to_derive_;
+    SortedSet<model::ObjectName> to_derive_;
     std::set<model::ObjectName> flows_due_;     ///< services whose UDP flows are to be looked at
     std::set<model::ObjectName> on_node_ports_; ///< services with node ports
     std::map<Address, std::set<model::ObjectName>> by_outer_address_; ///< external and ingress

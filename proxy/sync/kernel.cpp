@@ -101,8 +101,9 @@ private:
     /// Traffic to an address without a virtual server behind it would end at whatever listens on
     /// the node itself; so such an address stays unbound until there is one.
     void skip_addresses_without_server(DeviceAddressChanges& changes) {
+        ChunkPlace last; // addresses come in their order
         erase_if(changes.add, [&](const auto& entry) {
-            if (open_.contains(entry.first.address)) return false;
+            if (open_.contains(entry.first.address, last)) return false;
             outcome_.skipped.push_back(entry.first);
             return true;
         });

@@ -37,9 +37,11 @@ TEST_CASE("a sorted map does what std::map does, whatever is put in and taken ou
     Map map;
     Reference reference;
     for (int key = 0; key < 2000; ++key) {
-        map[key] = std::to_string(key);
+        if (key % 3 == 0) map.append(key, std::to_string(key));
+        else map[key] = std::to_string(key);
         reference[key] = std::to_string(key);
     }
+    check_same(map, reference);
     for (int step = 0; step < 8000; ++step) {
         const int key = static_cast<int>(random() % 4000);
         if (static_cast<int>(random() % 10) < puts_of_ten) {
