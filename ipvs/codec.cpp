@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cstring>
 #include <limits>
 
 namespace ipvsproxy::ipvs {
@@ -96,12 +97,23 @@ void put(Messages& messages, std::uint16_t family, const ServiceOperation& opera
     messages.finish();
 }
 
-void put(Messages& messages, std::uint16_t family, const DestinationOperation& operation) {
+/// Where the values stand that are a real server's own, from the beginning of its message.
+struct OwnValues {
+    std::size_t address{}, port{};
+};
+
+OwnValues put(Messages& messages, std::uint16_t family, const DestinationOperation& operation) {
     const DestinationKey& key = *operation.key;
+    const std::size_t start = messages.bytes().size();
+    constexpr auto header = netlink::aligned(sizeof(nlattr));
+    const auto next_value = [&] { return messages.bytes().size() - start + header; };
     AttributeWriter out = begin(messages, family, static_cast<int>(operation.command));
     put_named_service(out, key.service);
     const std::size_t nested = out.begin_nested(IPVS_CMD_ATTR_DEST);
+    OwnValues own;
+    own.address = next_value();
     out.bytes(IPVS_DEST_ATTR_ADDR, key.address.bytes());
+    own.port = next_value();
     out.be16(IPVS_DEST_ATTR_PORT, key.port.value);
     out.u16(IPVS_DEST_ATTR_ADDR_FAMILY, address_family(key.address.family()));
     if (operation.spec != nullptr) {
@@ -113,6 +125,16 @@ void put(Messages& messages, std::uint16_t family, const DestinationOperation& o
     }
     out.end_nested(nested);
     messages.finish();
+    return own;
+}
+
+/// Whether the requests differ in what OwnValues names alone.
+bool alike(const DestinationOperation& one, const DestinationOperation& other) {
+    if (one.command != other.command || (one.spec == nullptr) != (other.spec == nullptr))
+        return false;
+    if (one.spec != nullptr && !(*one.spec == *other.spec)) return false;
+    return one.key->service == other.key->service &&
+           one.key->address.family() == other.key->address.family();
 }
 
 using ServiceAttributes = AttributeTable<IPVS_SVC_ATTR_MAX + 1>;
@@ -178,6 +200,26 @@ std::optional<Protocol> known_protocol(std::uint16_t number) noexcept {
 
 void put_operation(Messages& out, std::uint16_t family, const Operation& operation) {
     std::visit([&](const auto& each) { put(out, family, each); }, operation);
+}
+
+void OperationEncoder::put(const Operation& operation) {
+    const auto* const destination = std::get_if<DestinationOperation>(&operation);
+    if (destination == nullptr) {
+        before_ = nullptr;
+        return put_operation(out_, family_, operation);
+    }
+    if (before_ == nullptr || out_.empty() || !alike(*before_, *destination)) {
+        const auto own = ipvs::put(out_, family_, *destination);
+        address_at_ = own.address;
+        port_at_ = own.port;
+    } else {
+        auto* const message = out_.repeat().data();
+        const auto address = destination->key->address.bytes();
+        const std::uint16_t port = htons(destination->key->port.value);
+        std::memcpy(message + address_at_, address.data(), address.size());
+        std::memcpy(message + port_at_, &port, sizeof port);
+    }
+    before_ = destination;
 }
 
 void put_services_query(Messages& out, std::uint16_t family) {

@@ -20,6 +20,24 @@ std::optional<Protocol> known_protocol(std::uint16_t number) noexcept;
 
 /// `family` is the number that the kernel gave the family "IPVS" (nlmsg_type).
 void put_operation(netlink::Messages& out, std::uint16_t family, const Operation& operation);
+
+/// Puts operations one after the other, as `put_operation` does. Real servers of one virtual server
+/// mostly differ in their address and port alone: such a request is a copy of the one before, with
+/// these in it.
+class OperationEncoder {
+public:
+    /// @param out outlives this; nobody else puts anything there, but it may be cleared.
+    OperationEncoder(netlink::Messages& out, std::uint16_t family) : out_{out}, family_{family} {}
+    /// @param operation where it is, it stays until the next one was put.
+    void put(const Operation& operation);
+
+private:
+    netlink::Messages& out_;
+    std::uint16_t family_;
+    const DestinationOperation* before_{}; ///< the last message's, where it is one of these
+    std::size_t address_at_{}, port_at_{}; ///< in that message
+};
+
 /// Every virtual server; to be sent as a dump.
 void put_services_query(netlink::Messages& out, std::uint16_t family);
 /// The real servers of one virtual server; to be sent as a dump.

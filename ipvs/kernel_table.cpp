@@ -122,8 +122,9 @@ Outcome KernelTable::apply(const TableChanges& changes) {
 Execution KernelTable::execute(const Operations& operations) {
     Execution result;
     netlink::Messages batch;
+    OperationEncoder encoder{batch, family_};
     for (std::size_t i = 0; i < operations.size(); ++i) {
-        put_operation(batch, family_, operations[i]);
+        encoder.put(operations[i]);
         const bool has_room = batch.bytes().size() + longest_message_bytes <= send_limit_bytes_;
         if (has_room && i + 1 < operations.size()) continue;
         send(batch, i + 1 - batch.count(), result);

@@ -1,6 +1,8 @@
 #include "ipvs/operations.h"
 
 #include <algorithm>
+#include <array>
+#include <cstring>
 #include <set>
 #include <tuple>
 
@@ -33,77 +35,10 @@ std::uint64_t mixed(std::uint64_t value) noexcept {
 }
 
 std::uint64_t rank(const DestinationKey& key, std::uint64_t salt) noexcept {
-    std::uint64_t hash = mixed(salt + key.port.value);
-    for (const std::uint8_t byte : key.address.bytes())
-        hash = mixed(hash + byte + 1);
-    return hash;
-}
-
-void append_destination_additions(const DestinationChanges& changes, std::uint64_t salt,
-                                  Operations& operations) {
-    struct Ranked {
-        std::uint64_t rank;
-        const Destinations::value_type* addition;
-    };
-    std::vector<Ranked> of_service;
-    const auto flush = [&] {
-        std::ranges::sort(of_service, [](const Ranked& one, const Ranked& other) {
-            return std::tie(one.rank, one.addition->first) <
-                   std::tie(other.rank, other.addition->first);
-        });
-        for (const Ranked& each : of_service)
-            operations.emplace_back(DestinationOperation{
-                Command::new_destination, &each.addition->first, &each.addition->second});
-        of_service.clear();
-    };
-    for (const auto& addition : changes.add) {
-        if (!of_service.empty() &&
-            of_service.front().addition->first.service != addition.first.service)
-            flush();
-        of_service.push_back({rank(addition.first, salt), &addition});
-    }
-    flush();
-}
-
-Operations filling(const TableChanges& changes, std::uint64_t salt) {
-    Operations operations;
-    operations.reserve(changes.services.size() + changes.destinations.size());
-    for (const auto& [key, spec] : changes.services.add) {
-        const bool other = filled_under_another(changes, key, spec);
-        operations.emplace_back(ServiceOperation{
-            Command::new_service, &key, &spec, other ? filling_scheduler : spec.scheduler.view()});
-    }
-    for (const auto& [key, spec] : changes.services.update)
-        operations.emplace_back(
-            ServiceOperation{Command::set_service, &key, &spec, spec.scheduler.view()});
-    append_destination_additions(changes.destinations, salt, operations);
-    for (const auto& [key, spec] : changes.destinations.update)
-        operations.emplace_back(DestinationOperation{Command::set_destination, &key, &spec});
-    for (const auto& key : changes.destinations.remove)
-        if (!changes.services.remove.contains(key.service)) // goes with its virtual server
-            operations.emplace_back(DestinationOperation{Command::del_destination, &key, nullptr});
-    return operations;
-}
-
-/// Virtual servers that were refused are not switched: the one that stands there is another's.
-Operations switching(const TableChanges& changes, const Outcome& filled) {
-    std::set<ServiceKey> refused;
-    for (const auto& refusal : filled.services)
-        refused.insert(refusal.key);
-    Operations operations;
-    for (const auto& [key, spec] : changes.services.add)
-        if (filled_under_another(changes, key, spec) && !refused.contains(key))
-            operations.emplace_back(
-                ServiceOperation{Command::set_service, &key, &spec, spec.scheduler.view()});
-    return operations;
-}
-
-Operations removing(const TableChanges& changes) {
-    Operations operations;
-    operations.reserve(changes.services.remove.size());
-    for (const auto& key : changes.services.remove)
-        operations.emplace_back(ServiceOperation{Command::del_service, &key, nullptr, {}});
-    return operations;
+    std::array<std::uint64_t, 2> words{};
+    const auto bytes = key.address.bytes();
+    std::memcpy(words.data(), bytes.data(), std::min(bytes.size(), sizeof words));
+    return mixed(mixed(mixed(salt + key.port.value) + words[0]) + words[1]);
 }
 
 bool is_missing(const std::error_code& error) {
@@ -118,6 +53,89 @@ void record(Outcome& outcome, const ServiceOperation& operation, const std::erro
 void record(Outcome& outcome, const DestinationOperation& operation, const std::error_code& error) {
     if (operation.command == Command::del_destination && is_missing(error)) return;
     outcome.destinations.push_back({*operation.key, error});
+}
+
+/// Operations on their way, in portions: a cold start has 60,000, and needs the memory of a few.
+/// All that are added run in their order.
+class Portions {
+public:
+    Portions(const std::function<Execution(const Operations&)>& execute, Outcome& outcome)
+        : execute_{execute}, outcome_{outcome} {}
+
+    void add(const Operation& operation) {
+        operations_.push_back(operation);
+        if (operations_.size() == portion) run();
+    }
+    void run() {
+        if (operations_.empty()) return;
+        const Execution done = execute_(operations_);
+        outcome_.unknown = outcome_.unknown || done.unknown;
+        for (const Execution::Error& error : done.errors)
+            std::visit([&](const auto& operation) { record(outcome_, operation, error.code); },
+                       operations_[error.index]);
+        operations_.clear();
+    }
+
+private:
+    static constexpr std::size_t portion = 8192; ///< some six full sends
+
+    const std::function<Execution(const Operations&)>& execute_;
+    Outcome& outcome_;
+    Operations operations_;
+};
+
+void add_destinations(const DestinationChanges& changes, std::uint64_t salt, Portions& portions) {
+    struct Ranked {
+        std::uint64_t rank;
+        const Destinations::value_type* addition;
+    };
+    std::vector<Ranked> of_service;
+    const auto flush = [&] {
+        std::ranges::sort(of_service, [](const Ranked& one, const Ranked& other) {
+            return std::tie(one.rank, one.addition->first) <
+                   std::tie(other.rank, other.addition->first);
+        });
+        for (const Ranked& each : of_service)
+            portions.add(DestinationOperation{Command::new_destination, &each.addition->first,
+                                              &each.addition->second});
+        of_service.clear();
+    };
+    for (const auto& addition : changes.add) {
+        if (!of_service.empty() &&
+            of_service.front().addition->first.service != addition.first.service)
+            flush();
+        of_service.push_back({rank(addition.first, salt), &addition});
+    }
+    flush();
+}
+
+void fill(const TableChanges& changes, std::uint64_t salt, Portions& portions) {
+    for (const auto& [key, spec] : changes.services.add) {
+        const bool other = filled_under_another(changes, key, spec);
+        portions.add(ServiceOperation{Command::new_service, &key, &spec,
+                                      other ? filling_scheduler : spec.scheduler.view()});
+    }
+    for (const auto& [key, spec] : changes.services.update)
+        portions.add(ServiceOperation{Command::set_service, &key, &spec, spec.scheduler.view()});
+    add_destinations(changes.destinations, salt, portions);
+    for (const auto& [key, spec] : changes.destinations.update)
+        portions.add(DestinationOperation{Command::set_destination, &key, &spec});
+    for (const auto& key : changes.destinations.remove)
+        if (!changes.services.remove.contains(key.service)) // goes with its virtual server
+            portions.add(DestinationOperation{Command::del_destination, &key, nullptr});
+    portions.run();
+}
+
+/// Virtual servers that were refused are not switched: the one that stands there is another's.
+void switch_over(const TableChanges& changes, const Outcome& filled, Portions& portions) {
+    std::set<ServiceKey> refused;
+    for (const auto& refusal : filled.services)
+        refused.insert(refusal.key);
+    for (const auto& [key, spec] : changes.services.add)
+        if (filled_under_another(changes, key, spec) && !refused.contains(key))
+            portions.add(
+                ServiceOperation{Command::set_service, &key, &spec, spec.scheduler.view()});
+    portions.run();
 }
 
 /// A virtual server whose switch was refused is refused as a whole: were it left as it was
@@ -139,25 +157,19 @@ void refuse_whole(const TableChanges& changes, std::span<const Refusal<ServiceKe
 Outcome apply_in_order(const TableChanges& changes, std::uint64_t order_salt,
                        const std::function<Execution(const Operations&)>& execute) {
     Outcome outcome;
-    const auto run = [&](const Operations& operations) {
-        if (operations.empty()) return;
-        const Execution done = execute(operations);
-        outcome.unknown = outcome.unknown || done.unknown;
-        for (const Execution::Error& error : done.errors)
-            std::visit([&](const auto& operation) { record(outcome, operation, error.code); },
-                       operations[error.index]);
-    };
-    run(filling(changes, order_salt));
+    Portions portions{execute, outcome};
+    fill(changes, order_salt, portions);
     const std::size_t refused_before = outcome.services.size();
-    run(switching(changes, outcome));
+    switch_over(changes, outcome, portions);
     const std::vector unswitched(outcome.services.begin() +
                                      static_cast<std::ptrdiff_t>(refused_before),
                                  outcome.services.end());
     refuse_whole(changes, unswitched, outcome);
-    Operations removals = removing(changes);
+    for (const auto& key : changes.services.remove)
+        portions.add(ServiceOperation{Command::del_service, &key, nullptr, {}});
     for (const auto& refusal : unswitched)
-        removals.emplace_back(ServiceOperation{Command::del_service, &refusal.key, nullptr, {}});
-    run(removals);
+        portions.add(ServiceOperation{Command::del_service, &refusal.key, nullptr, {}});
+    portions.run();
     return outcome;
 }
 

@@ -74,6 +74,14 @@ void Messages::finish() noexcept {
     std::memcpy(buffer_.data() + start, &length, sizeof length);
 }
 
+std::span<std::uint8_t> Messages::repeat() {
+    const std::size_t start = starts_.back(), size = buffer_.size() - start;
+    starts_.push_back(buffer_.size());
+    std::uint8_t* const copy = buffer_.extend(size);
+    std::memcpy(copy, buffer_.data() + start, size);
+    return {copy, size};
+}
+
 void Messages::clear() noexcept {
     buffer_.clear();
     starts_.clear();

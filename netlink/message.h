@@ -65,6 +65,9 @@ public:
     }
     AttributeWriter begin_bytes(std::uint16_t type, std::uint16_t flags, Bytes header);
     void finish() noexcept;
+    /// Appends the last message once more. @return its bytes, nlmsghdr and all, to be changed;
+    /// valid until more is written. There must be one.
+    std::span<std::uint8_t> repeat();
 
     bool empty() const noexcept { return starts_.empty(); }
     std::size_t count() const noexcept { return starts_.size(); }

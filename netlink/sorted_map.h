@@ -95,7 +95,8 @@ public:
         result.first->second = std::move(value);
         return result;
     }
-    /// As try_emplace, of a key that is greater than all that are there: nobody looks whether it is.
+    /// As try_emplace, of a key that is greater than all that are there: nobody looks whether it
+    /// is.
     template <class... Arguments> void append(const Key& key, Arguments&&... arguments) {
         list_.append(std::in_place, key, std::forward<Arguments>(arguments)...);
     }

@@ -236,8 +236,7 @@ struct ProtobufDecoder::Parts {
         pbf_reader envelope{object.data(), object.size()};
         while (envelope.next()) {
             if (envelope.tag() == 1) read_type(message_in(envelope), item);
-            else if (envelope.tag() == 2)
-                message_of(item.kind)(text_in(envelope), item);
+            else if (envelope.tag() == 2) message_of(item.kind)(text_in(envelope), item);
             else envelope.skip();
         }
         receiver(api::finish_event(std::move(item), *event, Origin::server));

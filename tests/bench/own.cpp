@@ -25,8 +25,9 @@ public:
     ipvs::Outcome apply(const ipvs::TableChanges& changes) override {
         return ipvs::apply_in_order(changes, 1, [](const ipvs::Operations& operations) {
             netlink::Messages batch;
+            ipvs::OperationEncoder encoder{batch, 20};
             for (const auto& operation : operations) {
-                ipvs::put_operation(batch, 20, operation);
+                encoder.put(operation);
                 if (batch.bytes().size() < 128U << 10) continue;
                 batch.clear();
             }

@@ -1,7 +1,6 @@
-// Reading alone, without a kernel: a list of slices in JSON or protobuf, of Services in protobuf, or a
-// manifest. For
-// a clock on a real machine (`taskset -c 1 …/reading list 20000x6 20`), and for callgrind. See
-// README.md.
+// Reading alone, without a kernel: a list of slices in JSON or protobuf, of Services in protobuf,
+// or a manifest. For a clock on a real machine (`taskset -c 1 …/reading list 20000x6 20`), and for
+// callgrind. See README.md.
 #include <malloc.h>
 #include <sys/resource.h>
 #include <unistd.h>

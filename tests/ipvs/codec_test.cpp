@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 
 #include <array>
+#include <random>
 
 #include "ipvs/socket_options.h"
 #include "tests/ipvs/values.h"
@@ -187,6 +188,42 @@ TEST_CASE("an answer without an attribute that tells what it is cannot be read",
     CHECK(
         decode_destination(without(destination_answer, IPVS_DEST_ATTR_ADDR_FAMILY), dns, observed));
     CHECK(observed.specs.size() == 1);
+}
+
+TEST_CASE("operations put one after the other are those put one by one", "[ipvs]") {
+    const std::array services{dns, web6};
+    const std::array specs{DestinationSpec{}, DestinationSpec{.weight = 0}};
+    std::vector<DestinationKey> keys;
+    for (const auto& service_key : services)
+        for (const auto* address : {"10.244.0.1", "10.244.0.2", "2001:db8::2", "2001:db8::3"})
+            for (const std::uint16_t port : {std::uint16_t{53}, std::uint16_t{8443}})
+                keys.push_back(destination(service_key, address, port));
+    const ServiceSpec spec = plain(dns);
+    std::mt19937 random{7}; // NOLINT(*-msc51-cpp): the same operations each time
+    const auto below = [&](std::size_t count) { return random() % count; };
+    Operations operations;
+    for (int i = 0; i < 5000; ++i) {
+        if (below(20) == 0) {
+            operations.emplace_back(ServiceOperation{Command::new_service, &dns, &spec, "rr"});
+            continue;
+        }
+        const auto* const key = &keys[below(10) == 0 ? below(keys.size()) : below(4)];
+        if (below(8) == 0)
+            operations.emplace_back(DestinationOperation{Command::del_destination, key, nullptr});
+        else
+            operations.emplace_back(DestinationOperation{below(8) == 0 ? Command::set_destination
+                                                                       : Command::new_destination,
+                                                         key, &specs.at(below(8) == 0 ? 1 : 0)});
+    }
+    netlink::Messages together;
+    OperationEncoder encoder{together, 0x1c};
+    for (std::size_t i = 0; i < operations.size(); ++i) {
+        if (i % 700 == 699) together.clear(); // it was sent
+        encoder.put(operations[i]);
+        const auto last = together.bytes(together.count() - 1, together.count());
+        CAPTURE(i);
+        REQUIRE(Buffer(last.begin(), last.end()) == written(operations[i]));
+    }
 }
 
 TEST_CASE("timeouts are whole seconds both ways", "[ipvs]") {

@@ -119,5 +119,25 @@ TEST_CASE("D-17 the salt decides which real server of a virtual server is added 
     CHECK(firsts.size() >= 5);
 }
 
+TEST_CASE("of a cold start's many operations each refusal is that of its own", "[ipvs]") {
+    Destinations destinations;
+    std::set<std::string> refused;
+    for (int third = 0; third < 100; ++third)
+        for (std::uint16_t port = 1; port <= 200; ++port)
+            destinations[destination(a, "10.244.0." + std::to_string(third), port)] = {};
+    Recorder recorder;
+    for (const int third : {0, 41, 99}) {
+        const auto one = destination(a, "10.244.0." + std::to_string(third), 77);
+        recorder.failing.insert(line(DestinationOperation{Command::new_destination, &one, {}}));
+    }
+    const Outcome outcome = recorder.apply(adding({{a, plain(a)}}, destinations));
+    CHECK(recorder.lines.size() == 20001);
+    CHECK(recorder.lines.front() == "1 10.96.0.1:80/TCP rr");
+    for (const auto& refusal : outcome.destinations)
+        refused.insert(line(DestinationOperation{Command::new_destination, &refusal.key, nullptr}));
+    CHECK(refused == recorder.failing);
+    CHECK(outcome.destinations.size() == 3);
+}
+
 } // namespace
 } // namespace ipvsproxy::ipvs

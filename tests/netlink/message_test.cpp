@@ -70,6 +70,21 @@ TEST_CASE("several requests share a buffer and split where a limit wants it") {
     CHECK(messages.bytes(1, 3).data() == messages.bytes().data() + 32);
 }
 
+TEST_CASE("a request is repeated, and changed where it differs") {
+    Messages requests;
+    requests.begin(RTM_GETLINK, 0, ifinfomsg{}).u32(IFLA_MTU, 1500);
+    requests.finish();
+    const auto copy = requests.repeat();
+    REQUIRE(copy.size() == 40);
+    copy[36] = 7;
+    CHECK(requests.count() == 2);
+    const auto first = requests.bytes(0, 1), second = requests.bytes(1, 2);
+    CHECK(first[36] == (1500 & 0xff));
+    CHECK(second[36] == 7);
+    CHECK(std::equal(first.begin(), first.begin() + 36, second.begin()));
+    CHECK(requests.bytes().size() == 80);
+}
+
 TEST_CASE("received messages are split and viewed") {
     Buffer two = golden;
     two[0] = 29; // without the padding of its last attribute
