@@ -47,6 +47,7 @@ using Object = std::variant<model::Service, model::EndpointSlice, model::Node, S
 enum class Event : std::uint8_t { none, added, modified, deleted, bookmark, error };
 
 /// One object of the input, whole or refused.
+// NOLINTNEXTLINE(bugprone-exception-escape): what is moved allocates nothing
 struct Decoded {
     Event event{Event::none};
     std::string kind{};             ///< "Service"; in typed lists it is the list's, less "List"

@@ -92,7 +92,9 @@ std::string path(const Place* innermost) {
     for (const auto* place = innermost; place != nullptr; place = place->outer) {
         std::string step{place->field->key};
         if (place->index > 0) step += '[' + std::to_string(place->index - 1) + ']';
-        text = text.empty() ? step : step + '.' + text;
+        if (!text.empty()) step += '.';
+        step += text;
+        text = std::move(step);
     }
     return text;
 }
@@ -189,9 +191,9 @@ struct Number {
 };
 
 /// The value of a field that has a length.
-template <const auto& numbers, std::size_t at> [[gnu::always_inline]] inline void
+template <const auto& Numbers, std::size_t At> [[gnu::always_inline]] inline void
 take_bytes(Draft& draft, std::string_view bytes, const Place& place) {
-    constexpr const Number& number = numbers[at];
+    constexpr const Number& number = Numbers[At];
     constexpr const Field& field = *number.field;
     if constexpr (number.inside != nullptr) {
         if constexpr (number.is_list()) field.next(draft);
@@ -209,9 +211,9 @@ take_bytes(Draft& draft, std::string_view bytes, const Place& place) {
 }
 
 /// @param elements how many the list has had so far
-template <const auto& numbers, std::size_t at> [[gnu::always_inline]] inline void
+template <const auto& Numbers, std::size_t At> [[gnu::always_inline]] inline void
 take(Draft& draft, FieldReader& in, std::size_t& elements, const Place* outer) {
-    constexpr const Number& number = numbers[at];
+    constexpr const Number& number = Numbers[At];
     constexpr const Field& field = *number.field;
     if constexpr (field.kinds != of_all)
         draft.touched = static_cast<Kinds>(draft.touched | field.kinds);
@@ -225,17 +227,17 @@ take(Draft& draft, FieldReader& in, std::size_t& elements, const Place* outer) {
         if (elements == 1) field.begin(draft);
         const auto bytes = in.bytes();
         if (elements > max_elements) return too_many(draft, place);
-        take_bytes<numbers, at>(draft, bytes, place);
+        take_bytes<Numbers, At>(draft, bytes, place);
     } else {
-        take_bytes<numbers, at>(draft, in.bytes(), {outer, &field, 0});
+        take_bytes<Numbers, At>(draft, in.bytes(), {outer, &field, 0});
     }
 }
 
 /// Whether a field of that number is read, or cannot be.
-template <const auto& numbers> constexpr bool is_ours(std::uint64_t number) {
+template <const auto& Numbers> constexpr bool is_ours(std::uint64_t number) {
     constexpr auto ours = [] {
         std::uint64_t bits = 1; // no field has number 0
-        for (const Number& each : numbers)
+        for (const Number& each : Numbers)
             bits |= std::uint64_t{1} << each.number;
         return bits;
     }();
@@ -243,39 +245,39 @@ template <const auto& numbers> constexpr bool is_ours(std::uint64_t number) {
 }
 
 /// A field of ours that is not of the type that it should be, or of one that is seldom.
-template <const auto& numbers>
+template <const auto& Numbers>
 [[gnu::noinline]] FieldReader passed_over(FieldReader in, std::uint64_t key) {
     if (key >> type_bits == 0) throw protozero::invalid_tag_exception{};
-    if (is_ours<numbers>(key >> type_bits)) throw Broken{"a field has the wrong type"};
+    if (is_ours<Numbers>(key >> type_bits)) throw Broken{"a field has the wrong type"};
     in.skip(static_cast<Wire>(key & type_mask));
     return in;
 }
 
 /// One message, compiled from the numbers of its fields.
-template <const auto& numbers>
+template <const auto& Numbers>
 void read(Draft& draft, std::string_view message, const Place* outer) {
-    std::array<std::size_t, numbers.size()> elements{};
+    std::array<std::size_t, Numbers.size()> elements{};
     for (FieldReader in{message}; !in.done();) {
         const auto key = in.varint();
-        const bool known = [&]<std::size_t... each>(std::index_sequence<each...> /*all*/) {
-            return ((key == numbers[each].key() &&
-                     (take<numbers, each>(draft, in, elements[each], outer), true)) ||
+        const bool known = [&]<std::size_t... Each>(std::index_sequence<Each...> /*all*/) {
+            return ((key == Numbers[Each].key() &&
+                     (take<Numbers, Each>(draft, in, elements[Each], outer), true)) ||
                     ...);
         }
-        (std::make_index_sequence<numbers.size()>{});
+        (std::make_index_sequence<Numbers.size()>{});
         if (known) continue;
         const bool has_length = static_cast<Wire>(key & type_mask) == Wire::length_delimited;
-        if (has_length && !is_ours<numbers>(key >> type_bits)) in.bytes(); // most are such
-        else in = passed_over<numbers>(in, key);
+        if (has_length && !is_ours<Numbers>(key >> type_bits)) in.bytes(); // most are such
+        else in = passed_over<Numbers>(in, key);
     }
 }
-template <const auto& numbers> void read_object(std::string_view object, Draft& draft) {
-    read<numbers>(draft, object, nullptr);
+template <const auto& Numbers> void read_object(std::string_view object, Draft& draft) {
+    read<Numbers>(draft, object, nullptr);
 }
 
 /// A field of the same object in JSON. Does not compile where there is none.
-template <const auto& fields> consteval const Field* named(std::string_view key) {
-    for (const auto& field : fields)
+template <const auto& All> consteval const Field* named(std::string_view key) {
+    for (const auto& field : All)
         if (field.key == key) return &field;
     throw "no such field";
 }

@@ -32,8 +32,8 @@ Pool& pool() {
 
 } // namespace
 
-constinit const std::string Symbol::nothing{};
-constinit const std::vector<Symbol> SymbolList::nothing{};
+const std::string Symbol::nothing;
+const std::vector<Symbol> SymbolList::nothing;
 
 Symbol::Symbol(std::string_view text) : text_{&nothing} {
     if (text.empty()) return;

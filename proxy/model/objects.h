@@ -29,6 +29,7 @@ struct ServicePort {
     friend bool operator==(const ServicePort&, const ServicePort&) = default;
 };
 
+// NOLINTNEXTLINE(bugprone-exception-escape): what is moved allocates nothing
 struct Service {
     ObjectName name;
     std::chrono::sys_seconds created{}; ///< metadata.creationTimestamp; the epoch when absent
@@ -68,6 +69,7 @@ struct EndpointPort {
     friend bool operator==(const EndpointPort&, const EndpointPort&) = default;
 };
 
+// NOLINTNEXTLINE(bugprone-exception-escape): what is moved allocates nothing
 struct EndpointSlice {
     ObjectName name;
     ObjectName service; ///< label kubernetes.io/service-name, in the slice's namespace
