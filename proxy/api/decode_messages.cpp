@@ -1,7 +1,6 @@
 #include "proxy/api/decode_messages.h"
 
 #include <algorithm>
-#include <protozero/pbf_reader.hpp>
 #include <string>
 #include <utility>
 
@@ -115,12 +114,6 @@ std::string path(const Place* innermost) {
                    {path(place.outer), "more than " + std::to_string(max_elements) + " elements"});
 }
 
-std::string_view text_in(pbf_reader& in) {
-    if (in.wire_type() != Wire::length_delimited) throw Broken{"a field has the wrong type"};
-    const auto view = in.get_view();
-    return {view.data(), view.size()};
-}
-
 /// map<string, string>: one entry is a message of key and value.
 void read_entry(Draft& draft, std::string_view entry, const Place& place) {
     pbf_reader in{entry.data(), entry.size()};
@@ -165,16 +158,25 @@ std::chrono::system_clock::time_point time_in(std::string_view time) {
 enum class Form : std::uint8_t {
     plain,
     maybe_empty, ///< text: the empty one is a value; elsewhere Go writes it for "nothing"
-    map          ///< an object whose keys are not fields, but entries: labels
+    time,        ///< text in JSON, metav1.Time here
+    map,         ///< an object whose keys are not fields, but entries: labels
+    message      ///< object, objects
 };
 
 /// A field of a message. Numbers never change their meaning (protobuf's first rule), so that these
 /// hold for any API server.
 struct Number {
+    using Inside = void (*)(Draft&, std::string_view, const Place*);
+
     std::uint32_t number;
     const Field* field;
-    void (*inside)(Draft&, std::string_view, const Place*){}; ///< of object, objects
-    Form form{Form::plain};
+    Form form;
+    Inside inside{}; ///< of a message
+
+    constexpr Number(std::uint32_t is, const Field* of, Form given = Form::plain)
+        : number{is}, field{of}, form{given} {}
+    constexpr Number(std::uint32_t is, const Field* of, Inside message)
+        : number{is}, field{of}, form{Form::message}, inside{message} {}
 
     constexpr bool is_list() const {
         return field->shape == Shape::texts || field->shape == Shape::objects;
@@ -195,12 +197,12 @@ template <const auto& Numbers, std::size_t At> [[gnu::always_inline]] inline voi
 take_bytes(Draft& draft, std::string_view bytes, const Place& place) {
     constexpr const Number& number = Numbers[At];
     constexpr const Field& field = *number.field;
-    if constexpr (number.inside != nullptr) {
+    if constexpr (number.form == Form::message) {
         if constexpr (number.is_list()) field.next(draft);
         number.inside(draft, bytes, &place);
     } else if constexpr (number.form == Form::map) {
         read_entry(draft, bytes, place);
-    } else if constexpr (field.time != nullptr) {
+    } else if constexpr (number.form == Form::time) {
         field.time(draft, time_in(bytes));
     } else {
         if (bytes.empty() && !number.is_list() && number.form == Form::plain) return;
@@ -290,17 +292,17 @@ using namespace tables; // NOLINT(google-build-using-namespace): what all of thi
 constexpr Number name_number{1, named<metadata_fields>("name")};
 constexpr Number space_number{3, named<metadata_fields>("namespace")};
 constexpr Number version_number{6, named<metadata_fields>("resourceVersion")};
-constexpr Number labels_number{11, named<metadata_fields>("labels"), nullptr, Form::map};
-constexpr Number annotations_number{12, named<metadata_fields>("annotations"), nullptr, Form::map};
+constexpr Number labels_number{11, named<metadata_fields>("labels"), Form::map};
+constexpr Number annotations_number{12, named<metadata_fields>("annotations"), Form::map};
 constexpr std::array metadata_numbers{name_number, space_number, version_number, labels_number,
                                       annotations_number};
 constexpr std::array service_metadata_numbers{
     name_number,    space_number,
-    version_number, Number{8, named<metadata_fields>("creationTimestamp")},
+    version_number, Number{8, named<metadata_fields>("creationTimestamp"), Form::time},
     labels_number,  annotations_number};
 constexpr std::array node_metadata_numbers{
     name_number,    space_number,
-    version_number, Number{9, named<metadata_fields>("deletionTimestamp")},
+    version_number, Number{9, named<metadata_fields>("deletionTimestamp"), Form::time},
     labels_number,  annotations_number};
 constexpr std::array service_port_numbers{
     Number{1, named<service_port_fields>("name")},
@@ -365,7 +367,7 @@ constexpr std::array endpoint_numbers{
     Number{8, named<endpoint_fields>("hints"), read<hints_numbers>},
 };
 constexpr std::array slice_port_numbers{
-    Number{1, named<slice_port_fields>("name"), nullptr, Form::maybe_empty},
+    Number{1, named<slice_port_fields>("name"), Form::maybe_empty},
     Number{2, named<slice_port_fields>("protocol")},
     Number{3, named<slice_port_fields>("port")},
 };
@@ -404,6 +406,12 @@ constexpr std::array other_numbers{
     Number{1, named<whole_fields>("metadata"), read<metadata_numbers>},
 };
 } // namespace
+
+std::string_view text_in(pbf_reader& in) {
+    if (in.wire_type() != Wire::length_delimited) throw Broken{"a field has the wrong type"};
+    const auto view = in.get_view();
+    return {view.data(), view.size()};
+}
 
 MessageReader message_of(std::string_view kind) {
     if (kind == "EndpointSlice") return read_object<slice_numbers>;

@@ -1,6 +1,7 @@
 // One object of the API in protobuf, whole: which of its fields are read.
 #pragma once
 
+#include <protozero/pbf_reader.hpp>
 #include <string_view>
 
 #include "proxy/api/decode_draft.h"
@@ -11,6 +12,9 @@ namespace ipvsproxy::api {
 struct Broken {
     const char* reason;
 };
+
+/// The next field as text. @throws Broken where it is a number.
+std::string_view text_in(protozero::pbf_reader& in);
 
 /// Takes the fields of one object. @throws Broken, protozero::exception
 using MessageReader = void (*)(std::string_view object, Draft& draft);

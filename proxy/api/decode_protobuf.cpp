@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <protozero/pbf_reader.hpp>
 #include <utility>
 
 #include "proxy/api/decode_messages.h"
@@ -15,18 +14,10 @@ constexpr std::size_t max_object = 16U << 20U; ///< etcd holds none of 2 MiB
 constexpr std::string_view magic{"k8s\0", 4};  ///< what an envelope begins with
 constexpr std::string_view list_suffix = "List";
 
-std::string_view view_of(const protozero::data_view& data) {
-    return {data.data(), data.size()};
-}
-
-/// The next field as text or message. @throws Broken where it is a number.
+/// The next field as a message. @throws Broken where it is a number.
 pbf_reader message_in(pbf_reader& in) {
-    if (in.wire_type() != Wire::length_delimited) throw Broken{"a field has the wrong type"};
-    return pbf_reader{in.get_view()};
-}
-std::string_view text_in(pbf_reader& in) {
-    if (in.wire_type() != Wire::length_delimited) throw Broken{"a field has the wrong type"};
-    return view_of(in.get_view());
+    const auto bytes = text_in(in);
+    return {bytes.data(), bytes.size()};
 }
 
 /// runtime.TypeMeta
