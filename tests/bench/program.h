@@ -16,10 +16,6 @@ namespace ipvsproxy::bench {
 /// Services and slices. @throws std::runtime_error when the object was refused.
 void put(model::Store& store, api::Decoded&& decoded);
 
-/// Feeds a file in pieces. @return its size in bytes. @throws std::runtime_error when it is
-/// refused.
-std::size_t feed_file(const std::string& file, api::Decoder& decoder);
-
 /// Where the objects come from.
 enum class From {
     manifest,

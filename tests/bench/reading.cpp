@@ -15,10 +15,9 @@
 #include <stdexcept>
 #include <string>
 
-#include "proxy/api/decode.h"
-#include "proxy/api/replica.h"
 #include "proxy/files/source.h"
 #include "tests/bench/child.h"
+#include "tests/bench/lists.h"
 #include "tests/bench/workload.h"
 
 using namespace ipvsproxy;
@@ -34,15 +33,6 @@ double user_ms() {
 
 // Functions of their own: callgrind's inclusive costs are theirs.
 
-void read_all(const std::string& file, api::Decoder& decoder) {
-    std::ifstream in{file, std::ios::binary};
-    std::string piece(64U << 10U, '\0');
-    while (in.read(piece.data(), static_cast<std::streamsize>(piece.size())) || in.gcount() > 0)
-        if (decoder.feed(std::string_view{piece}.substr(0, static_cast<std::size_t>(in.gcount()))))
-            throw std::runtime_error{"the list is refused"};
-    if (decoder.finish()) throw std::runtime_error{"the list is cut"};
-}
-
 api::Receiver into(model::Store& store) {
     return [&store](api::Decoded&& decoded) {
         store.put(std::get<model::EndpointSlice>(std::move(*decoded.object)));
@@ -51,25 +41,14 @@ api::Receiver into(model::Store& store) {
 
 [[gnu::noinline]] void read_list(const std::string& file, model::Store& store) {
     api::JsonDecoder decoder{into(store)};
-    read_all(file, decoder);
+    bench::feed_file(file, decoder);
 }
 
-/// As a source follows a list.
-[[gnu::noinline]] void read_protobuf(const std::string& file, model::Store& store,
-                                     api::Replica::Kind kind) {
-    api::Replica replica{store, kind,
-                         [](const api::Oddity& oddity) { throw std::runtime_error{oddity.text}; }};
-    replica.begin_list();
-    api::ProtobufDecoder decoder{[&](api::Decoded&& one) { replica.put(std::move(one)); },
-                                 api::ProtobufDecoder::Form::single};
-    read_all(file, decoder);
-    replica.complete();
+[[gnu::noinline]] void read_protobuf_slices(const std::string& file, model::Store& store) {
+    bench::take_list(store, api::Replica::Kind::slice, file);
 }
-void read_protobuf_slices(const std::string& file, model::Store& store) {
-    read_protobuf(file, store, api::Replica::Kind::slice);
-}
-void read_protobuf_services(const std::string& file, model::Store& store) {
-    read_protobuf(file, store, api::Replica::Kind::service);
+[[gnu::noinline]] void read_protobuf_services(const std::string& file, model::Store& store) {
+    bench::take_list(store, api::Replica::Kind::service, file);
 }
 
 [[gnu::noinline]] void read_manifest(const std::string& file, model::Store& store) {

@@ -10,6 +10,7 @@
 
 #include "proxy/api/decode.h"
 #include "tests/bench/child.h"
+#include "tests/bench/lists.h"
 #include "tests/bench/program.h"
 
 namespace ipvsproxy::bench {
