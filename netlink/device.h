@@ -73,6 +73,9 @@ class Device {
 public:
     virtual ~Device() = default;
     virtual const std::string& name() const = 0;
+    /// Whether a link of that name is there: one request, however many addresses it has.
+    /// @throws std::system_error when the kernel cannot be asked.
+    virtual bool present() = 0;
     /// @throws std::system_error when the kernel cannot be asked.
     virtual DeviceState snapshot() = 0;
     /// Creates the dummy device, down, without queue; nothing to do when a link of the name

@@ -20,6 +20,7 @@ public:
     explicit KernelDevice(std::string name);
 
     const std::string& name() const override { return name_; }
+    bool present() override { return index().has_value(); }
     DeviceState snapshot() override;
     void create() override;
     void destroy() override;

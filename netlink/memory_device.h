@@ -14,6 +14,7 @@ public:
     explicit MemoryDevice(std::string name = "kube-ipvs0") : name_{std::move(name)} {}
 
     const std::string& name() const override { return name_; }
+    bool present() override { return state_.present; }
     DeviceState snapshot() override { return state_; }
     void create() override;
     void destroy() override;

@@ -23,14 +23,14 @@ asio::awaitable<void> FileSource::follow(Listener& listener) {
 void FileSource::read_again(Listener& listener) {
     input_.source.read_all();
     tell_when_read(listener);
-    listener.changed();
+    if (was_read_) listener.changed();
 }
 
 /// A burst of events is one change.
 void FileSource::refresh(Listener& listener, const files::Changed& changed) {
     input_.source.refresh(changed);
     tell_when_read(listener);
-    listener.changed();
+    if (was_read_) listener.changed();
 }
 
 /// What a file asks for is not known before it can be read; until then the node stays as it is.

@@ -16,10 +16,12 @@ namespace ipvsproxy::run {
 class Listener {
 public:
     virtual ~Listener() = default;
-    /// Objects came, changed or went, the Node among them.
+    /// Objects came, changed or went, the Node among them. Before complete() it is said of sources
+    /// that bring their objects one after the other: a node that begins may be given
+    /// default/kubernetes then.
     virtual void changed() = 0;
-    /// Services and EndpointSlices are all there; said once or more often. Until then nothing is
-    /// written.
+    /// Services and EndpointSlices are all there; said once or more often. Until then all else
+    /// waits.
     virtual void complete() = 0;
 };
 

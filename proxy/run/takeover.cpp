@@ -34,6 +34,7 @@ Takeover::Takeover(iptables::Backend chosen, PerFamily<bool> enabled,
     : chosen_{chosen}, enabled_{enabled}, rules_stand_{std::move(rules_stand)} {}
 
 void Takeover::adopted(std::size_t /*differences*/) {
+    adopted_ = true;
     look();
 }
 
@@ -43,7 +44,7 @@ void Takeover::settled(const sync::Round& /*round*/, const sync::Report& /*repor
 }
 
 void Takeover::look() {
-    if (begun_ || !rules_stand_()) return;
+    if (begun_ || !adopted_ || !rules_stand_()) return;
     begun_ = true;
     boost::asio::post(
         thread_, [chosen = chosen_, enabled = enabled_] { remove_leftovers(chosen, enabled); });

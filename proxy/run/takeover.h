@@ -9,7 +9,7 @@
 
 namespace ipvsproxy::run {
 
-/// Once our own rules stand, and not before, removes what kube-proxy's iptables and nftables modes
+/// Once all is known and our own rules stand, and not before, removes what kube-proxy's iptables and nftables modes
 /// left, and what a proxy left in the variant of iptables that is not in use: until then it served,
 /// afterwards it would catch packets that are ours. Works once, on a thread of its own; it is
 /// waited for at the end.
@@ -29,7 +29,7 @@ private:
     iptables::Backend chosen_;
     PerFamily<bool> enabled_;
     std::function<bool()> rules_stand_;
-    bool begun_{};
+    bool adopted_{}, begun_{};
     boost::asio::thread_pool thread_{1}; // the last member: its end waits for the work
 };
 

@@ -14,6 +14,26 @@ const std::array<model::ObjectName, 2> urgent_services{{
     {"kube-system", "kube-dns"},
 }};
 
+/// Whether nothing goes, and nothing that is there becomes another.
+bool only_adds(const plan::NodeChanges& changes, const plan::NodeState& state) {
+    const auto adds = [](const auto& table) {
+        return table.update.empty() && table.remove.empty();
+    };
+    const auto adds_entries = [](const auto& set) { return set.second.remove.empty(); };
+    const auto adds_rules = [&](Family family) {
+        const auto& rules = changes.rules[family];
+        const auto is_new = [&](const auto& chain) {
+            return state.chain_missing(family, chain.first);
+        };
+        return rules.remove_rules.empty() && rules.remove_chains.empty() &&
+               std::ranges::all_of(rules.replace, is_new);
+    };
+    return !changes.destroy_device && adds(changes.addresses) && adds(changes.ipvs.services) &&
+           adds(changes.ipvs.destinations) && changes.sets.destroy.empty() &&
+           std::ranges::all_of(changes.sets.sets, adds_entries) &&
+           std::ranges::all_of(families, adds_rules);
+}
+
 std::vector<Address> outer_addresses(const model::Service& service) {
     auto all = service.external_ips;
     all.insert(all.end(), service.ingress_vips.begin(), service.ingress_vips.end());
@@ -92,6 +112,15 @@ void Cluster::derive() {
     }
 }
 
+/// It stays among those that changed, and is derived once more with all others.
+bool Cluster::derive_first() {
+    const auto& name = urgent_services.front();
+    const auto* service = store_.service(name);
+    if (service == nullptr) return false;
+    derive(name, service, store_.slices(name));
+    return !std::as_const(state_).destinations().wanted().empty();
+}
+
 void Cluster::derive(const model::ObjectName& name, const model::Service* service,
                      const model::Store::Slices& slices) {
     index(name, service);
@@ -159,6 +188,13 @@ Round Cluster::take_round(plan::Moment now) {
         if (const auto* wish = state_.contribution(name))
             round.flows.insert(round.flows.end(), wish->udp_flows.begin(), wish->udp_flows.end());
     return round;
+}
+
+Round Cluster::take_first_round(plan::Moment now) {
+    auto round = take_round(now);
+    if (only_adds(round.changes, state_)) return round;
+    flows_due_.insert(round.flow_owners.begin(), round.flow_owners.end());
+    return {};
 }
 
 /// A device that cannot be made is not tried at every occasion, and its addresses wait for it.

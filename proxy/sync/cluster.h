@@ -61,11 +61,17 @@ public:
 
     /// Derives the services that changed.
     void derive();
+    /// Derives default/kubernetes alone, which a node that begins has before all else is known.
+    /// @return whether it has a real server.
+    bool derive_first();
     /// Services that asked for a virtual server of another since the last call.
     std::vector<plan::Contest> take_contests() { return state_.take_contests(); }
 
     /// What is to be done at `now`; empty when nothing is.
     Round take_round(plan::Moment now);
+    /// The same of a node that begins; empty where it would change or take away anything, for
+    /// which all has to be known first.
+    Round take_first_round(plan::Moment now);
     /// Learns what became of the round.
     Report settle(const Round& round, const Outcome& outcome);
     /// When something that was put off may be tried again.

@@ -81,7 +81,7 @@ asio::awaitable<void> Daemon::run() {
                                                     }));
     }
     while (!complete_ && !stopping_)
-        co_await bell_.wait(plan::Moment::max());
+        co_await head_start();
     co_await adopt();
     while (!stopping_) {
         take_address_news();
@@ -90,7 +90,8 @@ asio::awaitable<void> Daemon::run() {
         cluster_.derive();
         for (const auto& contest : cluster_.take_contests())
             observer_.contested(contest);
-        co_await round();
+        auto work = cluster_.take_round(Clock::now());
+        co_await write(work);
         tell_what_is_reached();
         // A cold start holds every change once more; what comes later does not need that much.
         if (std::exchange(was_large_, false)) malloc_trim(0);
@@ -105,6 +106,38 @@ asio::awaitable<void> Daemon::run() {
     while (following_ || lookout_.reading())
         co_await bell_.wait(plan::Moment::max());
     bell_.rest();
+}
+
+/// Lists may take long where an API server has many nodes to answer, and what brings the network
+/// to the pods reaches it through default/kubernetes. So a node without a device, on which nothing
+/// of ours can be, has that one as soon as it is known. What fails here is read again, told and
+/// tried again when all is there.
+asio::awaitable<void> Daemon::head_start() {
+    co_await bell_.wait(plan::Moment::max());
+    if (complete_ || stopping_ || had_head_start_ || !cluster_.derive_first()) co_return;
+    had_head_start_ = true;
+    const bool is_bare = co_await has_no_device();
+    if (!is_bare) co_return;
+    if (!co_await read({.part = Part::device})) co_return;
+    if (!co_await read_tables()) co_return;
+    if (stopping_) co_return;
+    auto work = cluster_.take_first_round(Clock::now());
+    co_await write(work);
+}
+
+/// False also where nobody can tell.
+asio::awaitable<bool> Daemon::has_no_device() {
+    auto& lane = kernel_.readers != nullptr ? reading_lane_ : kernel_lane_;
+    std::string problem;
+    try {
+        const bool present =
+            co_await in_lane(lane, [this] { return readers_.device.present(); });
+        co_return !present;
+    } catch (const std::exception& error) {
+        problem = error.what();
+    }
+    unreadable(Part::device, problem);
+    co_return false;
 }
 
 /// Reads everything once, so that a node that is as it should be gets no write at all.
@@ -125,6 +158,11 @@ asio::awaitable<bool> Daemon::read_everything() {
     // First the device: what is wanted depends on the interfaces.
     if (!co_await read({.part = Part::device})) co_return false;
     cluster_.derive();
+    const bool all_read = co_await read_tables();
+    co_return all_read;
+}
+
+asio::awaitable<bool> Daemon::read_tables() {
     for (auto& portion :
          cluster_.portions({Part::sets, Part::rules, Part::services, Part::destinations}))
         if (!co_await read(std::move(portion))) co_return false;
@@ -247,9 +285,7 @@ void Daemon::tell_drift(Part part, std::size_t drift) {
     observer_.drifted(part, lines);
 }
 
-asio::awaitable<void> Daemon::round() {
-    const auto begin = Clock::now();
-    auto work = cluster_.take_round(begin);
+asio::awaitable<void> Daemon::write(Round& work) {
     if (work.empty()) co_return;
     lookout_.cross(work.changes);
     const auto outcome =
@@ -259,7 +295,7 @@ asio::awaitable<void> Daemon::round() {
     doubt(report.doubtful);
     const auto end = Clock::now();
     not_before_ = end + pace_.minimum;
-    observer_.settled(work, report, end - begin);
+    observer_.settled(work, report, end - work.now);
     was_large_ = report.changes >= many_changes;
 }
 

@@ -36,7 +36,8 @@ public:
     /// An audit found what nobody here did; the lines are what will be written to heal it.
     virtual void drifted(Part /*part*/, const std::vector<plan::Line>& /*healing*/) {}
     virtual void contested(const plan::Contest& /*contest*/) {}
-    /// A round has sent these, what was refused of them among them; settled() follows.
+    /// A round has sent these, what was refused of them among them; settled() follows. Before
+    /// adopted() it is the head start of a bare node.
     virtual void written(const plan::NodeChanges& /*changes*/) {}
     virtual void settled(const Round& /*round*/, const Report& /*report*/,
                          std::chrono::nanoseconds /*duration*/) {}
@@ -65,8 +66,9 @@ public:
     Cluster& cluster() noexcept { return cluster_; }
     /// The store has changed: a round is due.
     void ring();
-    /// Services and EndpointSlices have both been listed. Until then nothing is read or written: a
-    /// wish that is half filled would empty the node.
+    /// Services and EndpointSlices have both been listed. Until then nothing is changed or taken
+    /// away, for a wish that is half filled would empty the node; one that has no device yet is
+    /// given default/kubernetes, and nothing else.
     void inputs_complete();
     /// Ends run() after the round, and the look, that are under way. The kernel's state stays as it
     /// is.
@@ -74,8 +76,11 @@ public:
     boost::asio::awaitable<void> run();
 
 private:
+    boost::asio::awaitable<void> head_start();
+    boost::asio::awaitable<bool> has_no_device();
     boost::asio::awaitable<void> adopt();
     boost::asio::awaitable<bool> read_everything();
+    boost::asio::awaitable<bool> read_tables();
     boost::asio::awaitable<void> read_what_is_in_doubt();
     boost::asio::awaitable<void> audit();
     boost::asio::awaitable<void> take_up(Lookout::Seen seen);
@@ -85,7 +90,7 @@ private:
     std::size_t believe(const Sight& sight);
     void tell_drift(Part part, std::size_t drift);
     void unreadable(Part part, const std::string& problem);
-    boost::asio::awaitable<void> round();
+    boost::asio::awaitable<void> write(Round& work);
     boost::asio::awaitable<void> follow_addresses();
     bool gather_address_news();
     void take_address_news();
@@ -107,6 +112,7 @@ private:
     Lookout lookout_;
     std::uint32_t crossings_{}; ///< of looks at one portion, in a row
     bool complete_{}, stopping_{};
+    bool had_head_start_{}; ///< or was tried
     bool was_large_{}; ///< the last round had many changes
     bool following_{}; ///< the interfaces' events
     boost::asio::cancellation_signal end_of_following_;

@@ -22,7 +22,7 @@ private:
     /// Says once that the first round has ended with nothing left to do.
     void reach();
 
-    bool reached_{};
+    bool adopted_{}, reached_{};
     bool was_refused_{};
     std::map<Part, std::string> unreadable_; ///< the reason last told
 };

@@ -48,6 +48,7 @@ public:
 class EmptyDevice final : public Device {
 public:
     const std::string& name() const override { return name_; }
+    bool present() override { return false; }
     DeviceState snapshot() override { return {}; }
     void create() override {}
     void destroy() override {}

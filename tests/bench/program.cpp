@@ -20,6 +20,7 @@ public:
     explicit WatchedDevice(Device& device) : device_{device} {}
 
     const std::string& name() const override { return device_.name(); }
+    bool present() override { return device_.present(); }
     DeviceState snapshot() override { return device_.snapshot(); }
     void create() override { device_.create(); }
     void destroy() override { device_.destroy(); }

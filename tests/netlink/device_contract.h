@@ -33,6 +33,7 @@ inline DeviceSample device_sample(Family family) {
 inline void device_is_missed(Device& device, const DeviceSample& sample) {
     const auto missing = std::make_error_code(std::errc::no_such_device);
     SECTION("while it is missing nothing is there and every change is refused") {
+        CHECK_FALSE(device.present());
         CHECK_FALSE(device.snapshot().present);
         const DeviceOutcome outcome =
             device.apply({.add = {{sample.one, sample.spec}}, .remove = {sample.two}});
@@ -50,6 +51,7 @@ inline void device_comes_and_goes(Device& device, const DeviceSample& sample) {
     SECTION("it is created down, as a dummy, without addresses; twice is once") {
         device.create();
         const DeviceState state = device.snapshot();
+        CHECK(device.present());
         CHECK(state.present);
         CHECK_FALSE(state.up);
         CHECK(state.kind == "dummy");
@@ -58,6 +60,7 @@ inline void device_comes_and_goes(Device& device, const DeviceSample& sample) {
     SECTION("destroying it takes its addresses along") {
         REQUIRE(device.apply({.add = {{sample.one, sample.spec}}}).clean());
         device.destroy();
+        CHECK_FALSE(device.present());
         CHECK_FALSE(device.snapshot().present);
         CHECK(device.snapshot().kind.empty());
         device.create();

@@ -60,9 +60,13 @@ TEST_CASE("input is complete only when every file was read once, and stays so") 
     boost::asio::co_spawn(told.io, source.follow(told), boost::asio::detached);
     told.io.poll();
     CHECK(told.completions == 0);
+    source.read_again(told);
+    CHECK(told.completions == 0);
+    CHECK(told.changes == 0); // nothing that anything could be begun with
     folder.write("web.yaml", service_yaml("web", "10.96.0.1"));
     told.wait_for_change();
     CHECK(told.completions == 1);
+    CHECK(told.changes == 1);
     folder.write("web.yaml", "}{");
     source.read_again(told);
     CHECK(told.completions == 2);

@@ -116,6 +116,7 @@ public:
     std::latch entered{1}, let_go{1};
 
     const std::string& name() const override { return held_.name(); }
+    bool present() override { return held_.present(); }
     DeviceState snapshot() override { return held_.snapshot(); }
     void create() override {
         entered.count_down();
@@ -135,6 +136,10 @@ model::Service web() {
     auto both = service("web", "10.96.0.10 fd00::10", {port(80), port(53, Protocol::udp)});
     both.ports[0].node_port = Port{30080};
     return both;
+}
+
+model::Service kubernetes() {
+    return service("kubernetes", "10.96.0.1", {port(443)});
 }
 
 void fill(PaperNode& node) {
@@ -158,6 +163,107 @@ TEST_CASE("nothing is read or written before all input is there", "[sync]") {
     CHECK(loop.told.rings == 1);
     CHECK(loop.told.differences.size() == 1);
     CHECK(loop.node.tables.text() == loop.node.wanted());
+}
+
+TEST_CASE("a node without a device has default/kubernetes before all input is there", "[sync]") {
+    Loop loop;
+    auto& node = loop.node;
+    fill(node);
+    node.put(kubernetes(), "L.1");
+    bool early = false;
+    loop.told.on_settled = [&] {
+        if (std::exchange(early, true)) return loop.stop();
+        CHECK(loop.told.differences.empty()); // nothing else is known of the node
+        CHECK(node.tables.device.state().addresses ==
+              DeviceAddresses{{{plan::ip("10.96.0.1"), 32}, {}}});
+        CHECK(node.tables.ipvs.held_services().size() == 1);
+        CHECK(node.tables.ipset.entries("KUBE-CLUSTER-IP")->size() == 1);
+        loop.daemon().ring(); // once is enough
+        loop.later(20ms, [&] {
+            CHECK(loop.told.reports.size() == 1);
+            loop.daemon().inputs_complete();
+        });
+    };
+    loop.later(1ms, [&] { loop.daemon().ring(); });
+    loop.run();
+    CHECK(loop.told.reports.size() == 2);
+    CHECK(loop.told.differences.size() == 1);
+    CHECK(node.tables.text() == node.wanted());
+}
+
+TEST_CASE("default/kubernetes waits for a real server, as long as there is none", "[sync]") {
+    Loop loop;
+    auto& node = loop.node;
+    node.store().put(kubernetes());
+    loop.later(1ms, [&] { loop.daemon().ring(); });
+    loop.later(20ms, [&] {
+        CHECK(node.tables.writes() == 0);
+        node.store().put(backends(kubernetes(), "L.1"));
+        loop.daemon().ring();
+    });
+    loop.told.on_settled = [&] { loop.stop(); };
+    loop.run();
+    CHECK(loop.told.differences.empty());
+    CHECK(node.tables.ipvs.held_services().size() == 1);
+}
+
+TEST_CASE("what is on a node already waits until all input is there", "[sync]") {
+    struct Case {
+        const char* name;
+        std::function<void(PaperNode&)> before;
+    };
+    const std::vector<Case> all{
+        {"a device",
+         [](PaperNode& at) {
+             fill(at);
+             at.adopt();
+             at.round();
+             at.restart();
+         }},
+        {"a virtual server",
+         [](PaperNode& at) { at.tables.ipvs.put(plan::key("10.96.0.9:80/TCP"), {}); }},
+        {"an entry of a set",
+         [](PaperNode& at) {
+             auto& set = at.tables.ipset.tamper()["KUBE-CLUSTER-IP"];
+             set.entries.insert({.address = plan::ip("10.96.0.9"), .port = Port{80}});
+         }},
+        {"a chain of another mode",
+         [](PaperNode& at) {
+             at.tables.rules.v4.tamper({iptables::TableName::nat, "KUBE-SERVICES"},
+                                       {"-p tcp -m tcp --dport 80 -j ACCEPT"});
+         }},
+    };
+    for (const auto& one : all) {
+        INFO(one.name);
+        Loop loop;
+        auto& node = loop.node;
+        one.before(node);
+        node.put(kubernetes(), "L.1");
+        const auto writes = node.tables.writes();
+        loop.later(1ms, [&] { loop.daemon().ring(); });
+        loop.later(20ms, [&] {
+            CHECK(node.tables.writes() == writes);
+            loop.daemon().inputs_complete();
+        });
+        loop.told.on_settled = [&] { loop.stop(); };
+        loop.run();
+        CHECK(loop.told.differences.size() == 1);
+        CHECK(node.tables.text() == node.wanted());
+    }
+}
+
+TEST_CASE("a head start that fails leaves all to the adoption", "[sync]") {
+    Loop loop;
+    auto& node = loop.node;
+    node.put(kubernetes(), "L.1");
+    node.tables.ipvs.fail(std::errc::no_buffer_space, 1);
+    loop.later(1ms, [&] { loop.daemon().ring(); });
+    loop.told.on_unreadable = [&] { loop.daemon().inputs_complete(); };
+    loop.told.on_settled = [&] { loop.stop(); };
+    loop.run();
+    CHECK(loop.told.unread.size() == 1);
+    CHECK(loop.told.differences.size() == 1);
+    CHECK(node.tables.text() == node.wanted());
 }
 
 TEST_CASE("stopped before all input is there, it has touched nothing", "[sync]") {

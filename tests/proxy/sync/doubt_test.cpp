@@ -26,6 +26,7 @@ public:
     bool missing{true};
     int tries{};
     const std::string& name() const override { return held_.name(); }
+    bool present() override { return held_.present(); }
     DeviceState snapshot() override { return held_.snapshot(); }
     void create() override {
         ++tries;

@@ -88,6 +88,7 @@ class MortalDevice : public Device {
 public:
     MortalDevice(MemoryDevice& held, Life& life) : held_{held}, life_{life} {}
     const std::string& name() const override { return held_.name(); }
+    bool present() override { return held_.present(); }
     DeviceState snapshot() override { return held_.snapshot(); }
     void create() override {
         if (life_.spend(1) == 0) throw Killed{};

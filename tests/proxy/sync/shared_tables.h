@@ -26,6 +26,9 @@ class SharedDevice final : public Device {
 public:
     SharedDevice(Sharing& sharing, AfterRead after) : to_{sharing}, after_{std::move(after)} {}
     const std::string& name() const override { return to_.tables.device.name(); }
+    bool present() override {
+        return to_.alone([&] { return to_.tables.device.present(); });
+    }
     DeviceState snapshot() override {
         auto seen = to_.alone([&] { return to_.tables.device.snapshot(); });
         if (after_) after_(Part::device);
