@@ -161,7 +161,7 @@ Header read_header(const AttributeReader& attributes, std::string_view type_name
     Header header{.spec = SetSpec{*type, *family, 0}};
     header.plain = !data->find(IPSET_ATTR_TIMEOUT) && !data->find(attr_bitmask) &&
                    data->be32(IPSET_ATTR_CADT_FLAGS).value_or(0) == 0;
-    header.entry_count = data->be32(IPSET_ATTR_ELEMENTS).value_or(0);
+    header.entry_count = data->be32(IPSET_ATTR_ELEMENTS);
     return *type == Type::bitmap_port ? read_bitmap_header(*data, header)
                                       : read_hash_header(*data, header);
 }

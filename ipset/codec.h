@@ -56,7 +56,7 @@ struct Header {
     /// Created without what a SetSpec does not say: timeouts, netmask, counters, a range that does
     /// not begin at 0.
     bool plain{};
-    std::uint32_t entry_count{}; ///< IPSET_ATTR_ELEMENTS, 0 where the kernel does not tell
+    std::optional<std::uint32_t> entry_count{}; ///< IPSET_ATTR_ELEMENTS, where the kernel tells it
     friend bool operator==(const Header&, const Header&) = default;
 };
 

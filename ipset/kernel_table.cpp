@@ -46,12 +46,14 @@ std::uint32_t hash_size_for(std::size_t entries) noexcept {
 
 KernelTable::KernelTable(netlink::SocketOptions options) : session_{options} {}
 
-std::map<std::string, std::optional<SetSpec>> KernelTable::headers() {
-    std::map<std::string, std::optional<SetSpec>> all;
+SetHeaders KernelTable::headers() {
+    SetHeaders all;
     auto& leftovers = leftovers_.emplace();
     for (const auto& [set, header] : session_.headers()) {
         if (set.starts_with(temporary_prefix)) leftovers.insert(set);
-        else all.emplace(set, header.plain ? header.spec : std::nullopt);
+        else
+            all.emplace(set,
+                        SetHeader{header.plain ? header.spec : std::nullopt, header.entry_count});
     }
     return all;
 }

@@ -30,7 +30,7 @@ public:
     /// @throws std::system_error when the socket cannot be opened.
     explicit KernelTable(netlink::SocketOptions options = {});
 
-    std::map<std::string, std::optional<SetSpec>> headers() override;
+    SetHeaders headers() override;
     std::optional<Entries> entries(const std::string& name) override;
     Outcome apply(const TableChanges& changes) override;
 

@@ -49,13 +49,13 @@ void MemoryTable::accept(const Subject& subject) {
     refusals_.erase({subject.set, subject.entry});
 }
 
-std::map<std::string, std::optional<SetSpec>> MemoryTable::headers() {
+SetHeaders MemoryTable::headers() {
     check();
-    std::map<std::string, std::optional<SetSpec>> all;
+    SetHeaders all;
     for (const auto& [name, set] : sets_)
-        all.emplace(name, set.spec);
+        all.emplace(name, SetHeader{set.spec, static_cast<std::uint32_t>(set.entries.size())});
     for (const auto& name : foreign_)
-        all.emplace(name, std::nullopt);
+        all.emplace(name, SetHeader{});
     return all;
 }
 

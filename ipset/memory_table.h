@@ -15,7 +15,7 @@ namespace ipvsproxy::ipset {
 /// destruction of a set in use (Error::busy).
 class MemoryTable final : public Table {
 public:
-    std::map<std::string, std::optional<SetSpec>> headers() override;
+    SetHeaders headers() override;
     std::optional<Entries> entries(const std::string& name) override;
     Outcome apply(const TableChanges& changes) override;
 

@@ -50,12 +50,19 @@ struct Outcome {
 /// category; below that the kernel's errno in generic_category.
 const std::error_category& ipset_category() noexcept;
 
+/// A set without its entries.
+struct SetHeader {
+    std::optional<SetSpec> spec{};              ///< nothing where the type is not ours
+    std::optional<std::uint32_t> entry_count{}; ///< nothing where the kernel does not tell
+    friend bool operator==(const SetHeader&, const SetHeader&) = default;
+};
+using SetHeaders = std::map<std::string, SetHeader>;
+
 class Table {
 public:
     virtual ~Table() = default;
-    /// Every set of the namespace, without its entries; nothing where the type is not ours.
-    /// @throws std::system_error when the kernel cannot be asked.
-    virtual std::map<std::string, std::optional<SetSpec>> headers() = 0;
+    /// Every set of the namespace. @throws std::system_error when the kernel cannot be asked.
+    virtual SetHeaders headers() = 0;
     /// The entries of one set. Nothing when there is no such set.
     /// @throws std::system_error when the kernel cannot be asked, or the set's type is not ours.
     virtual std::optional<Entries> entries(const std::string& name) = 0;

@@ -36,11 +36,11 @@ template <class Look> std::string attempt(const Look& look) {
 
 void read_sets(plan::NodeSnapshot& seen) {
     ipset::KernelTable table;
-    for (const auto& [name, spec] : table.headers()) {
+    for (const auto& [name, header] : table.headers()) {
         if (!plan::find_set(name)) continue;
-        if (!spec) seen.foreign_sets.insert(name);
+        if (!header.spec) seen.foreign_sets.insert(name);
         else if (auto entries = table.entries(name))
-            seen.sets.insert_or_assign(name, ipset::Set{*spec, *std::move(entries)});
+            seen.sets.insert_or_assign(name, ipset::Set{*header.spec, *std::move(entries)});
     }
 }
 

@@ -1,8 +1,10 @@
 // What is wanted of one table, and where the kernel is known to differ from it.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -20,8 +22,9 @@ struct Everything {
 /// at which the kernel is known to hold something else. An event touches the keys that it changes;
 /// the changes to make are read off the second map alone, whatever the size of the first.
 ///
-/// Until the kernel was seen to hold anything it counts as empty: every wish differs, and that is
-/// not listed. Of a node that starts, most becomes true of the whole table at once.
+/// Until the kernel was seen to hold anything but a few of the wishes it counts as empty: every
+/// other wish differs, and that is not listed. Of a node that starts, most becomes true of the
+/// whole table at once.
 ///
 /// Several owners may want the same key (an address shared by five service ports); it goes when the
 /// last one drops it. They must agree on the spec; the latest word counts.
@@ -42,7 +45,7 @@ public:
         auto [at, added] = wanted_.try_emplace(key);
         at->second.owners++;
         if (!added && at->second.spec == spec) return;
-        if (listed_)
+        if (lists(key))
             differences_.wish_changed(key, added ? std::nullopt : std::optional{at->second.spec},
                                       spec);
         at->second.spec = spec;
@@ -51,14 +54,14 @@ public:
     void alter(const Key& key, const Spec& spec) {
         auto& wanted = wanted_.at(key);
         if (wanted.spec == spec) return;
-        if (listed_) differences_.wish_changed(key, wanted.spec, spec);
+        if (lists(key)) differences_.wish_changed(key, wanted.spec, spec);
         wanted.spec = spec;
     }
     /// One owner less.
     void drop(const Key& key) {
         const auto at = wanted_.find(key);
         if (at == wanted_.end() || --at->second.owners > 0) return;
-        if (listed_) differences_.wish_changed(key, at->second.spec, std::nullopt);
+        if (lists(key)) differences_.wish_changed(key, at->second.spec, std::nullopt);
         wanted_.erase(at);
     }
 
@@ -104,31 +107,49 @@ public:
         return at == wanted_.end() ? nullptr : &at->second.spec;
     }
     const SortedMap<Key, Wanted>& wanted() const noexcept { return wanted_; }
-    /// Nothing has been seen of the table: it differs at every wish, and `differences` is empty.
+    /// The table differs at every wish but those in held(), and `differences` is empty.
     bool counts_as_empty() const noexcept { return !listed_; }
+    /// The few wishes that a table which counts as empty holds nevertheless.
+    const std::set<Key>& held() const noexcept { return held_; }
     const typename Differences<Key, Spec>::Map& differences() const noexcept {
         return differences_.all();
     }
     /// Whether the kernel is believed to hold the key.
     bool believed_present(const Key& key) const {
-        if (!listed_) return false;
+        if (!listed_) return held_.contains(key);
         const auto at = differences().find(key);
         return at == differences().end() ? wanted_.contains(key) : at->second.observed.has_value();
     }
 
 private:
-    /// Of a table that counted as empty: names each wish as a difference.
+    static constexpr std::size_t few = 16;
+
+    /// Of a table that counted as empty: names each wish that it does not hold as a difference.
     void list() {
         if (std::exchange(listed_, true)) return;
         for (const auto& [key, wanted] : wanted_)
-            differences_.note(key, std::nullopt);
+            if (!held_.contains(key)) differences_.note(key, std::nullopt);
+        held_.clear();
     }
+    /// Whether a change of the wish is to be listed.
+    bool lists(const Key& key) {
+        if (held_.contains(key)) list();
+        return listed_;
+    }
+    template <class At, class Ours>
+    std::optional<std::size_t> hold_few(At seen, At end, const std::optional<Key>& first,
+                                        const std::optional<Key>& last, const Ours& ours);
+    template <class Seen, class Ours>
+    std::size_t list_all(const Seen& seen, const std::optional<Key>& first,
+                         const std::optional<Key>& last, const Ours& ours,
+                         const std::set<Key>& besides);
     template <class Entries, class KeyOf, class Seen>
     void believe(const Entries& entries, const KeyOf& key_of, const Seen& seen);
 
     SortedMap<Key, Wanted> wanted_;
     Differences<Key, Spec> differences_;
-    bool listed_{}; ///< differences_ names them all
+    bool listed_{};        ///< differences_ names them all
+    std::set<Key> held_{}; ///< unless they are listed
 };
 
 } // namespace ipvsproxy::plan

@@ -8,15 +8,55 @@ namespace ipvsproxy::plan {
 template <class Key, class Spec> template <class Seen, class Ours>
 std::size_t Ledger<Key, Spec>::observe(const Seen& seen, const std::optional<Key>& first,
                                        const std::optional<Key>& last, const Ours& ours) {
+    if (!listed_) {
+        const auto low = first ? seen.lower_bound(*first) : seen.begin();
+        const auto high = last ? seen.lower_bound(*last) : seen.end();
+        if (const auto gone = hold_few(low, high, first, last, ours)) return *gone;
+    }
+    if (first || last) list();
+    const auto held = std::exchange(held_, {});
+    std::size_t gone = 0;
+    for (const auto& key : held) // believed to be there, which other wishes were not
+        if (seen.find(key) == seen.end()) ++gone;
+    return gone + list_all(seen, first, last, ours, {});
+}
+
+/// What is seen of a table that counts as empty is no more than a few wishes, as they should be.
+/// @return how many have gone of those held before; nothing where it is not so.
+template <class Key, class Spec> template <class At, class Ours> std::optional<std::size_t>
+Ledger<Key, Spec>::hold_few(At seen, At end, const std::optional<Key>& first,
+                            const std::optional<Key>& last, const Ours& ours) {
+    std::set<Key> now;
+    for (; seen != end; ++seen) {
+        const auto want = wanted_.find(seen->first);
+        if (want == wanted_.end() && !ours(seen->first)) continue;
+        if (want == wanted_.end() || !(want->second == seen->second)) return std::nullopt;
+        now.insert(now.end(), seen->first);
+        if (now.size() > few) return std::nullopt;
+    }
+    std::size_t gone = 0;
+    auto at = first ? held_.lower_bound(*first) : held_.begin();
+    for (const auto stop = last ? held_.lower_bound(*last) : held_.end(); at != stop;) {
+        gone += now.contains(*at) ? 0U : 1U;
+        at = held_.erase(at);
+    }
+    held_.merge(now);
+    return gone;
+}
+
+/// @param besides wishes that the kernel holds as well
+template <class Key, class Spec> template <class Seen, class Ours>
+std::size_t Ledger<Key, Spec>::list_all(const Seen& seen, const std::optional<Key>& first,
+                                        const std::optional<Key>& last, const Ours& ours,
+                                        const std::set<Key>& besides) {
     const auto low = [&](const auto& map) { return first ? map.lower_bound(*first) : map.begin(); };
     const auto high = [&](const auto& map) { return last ? map.lower_bound(*last) : map.end(); };
-    if (!listed_ && low(seen) == high(seen)) return 0; // as it was believed
-    if (first || last) list();
     const bool counted_as_empty = !std::exchange(listed_, true);
     typename Differences<Key, Spec>::Replacement known{differences_, first, last};
     std::size_t news = 0;
     const auto visit = [&](const Key& key, const Spec* have, const Wanted* want) {
         if (want == nullptr && !ours(key)) return;
+        if (have == nullptr && besides.contains(key)) return;
         const auto now = have != nullptr ? std::optional{*have} : std::nullopt;
         if (known.differs(key, now) && !(counted_as_empty && !now)) ++news;
     };
@@ -30,7 +70,7 @@ template <class Key, class Spec> Changes<Key, Spec> Ledger<Key, Spec>::changes(M
     Changes<Key, Spec> all;
     if (!listed_)
         for (const auto& [key, wanted] : wanted_)
-            all.add.append(key, wanted.spec);
+            if (held_.empty() || !held_.contains(key)) all.add.append(key, wanted.spec);
     auto want = wanted_.begin();
     for (const auto& [key, difference] : differences()) {
         if (difference.not_before > now) continue;
@@ -44,8 +84,9 @@ template <class Key, class Spec> Changes<Key, Spec> Ledger<Key, Spec>::changes(M
 
 template <class Key, class Spec>
 void Ledger<Key, Spec>::applied(const Changes<Key, Spec>& changes) {
+    if (changes.empty()) return;
     if (!listed_ && changes.update.empty() && changes.remove.empty()) {
-        observe(changes.add);
+        list_all(changes.add, {}, {}, Everything{}, std::exchange(held_, {}));
         return;
     }
     list();

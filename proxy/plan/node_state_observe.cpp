@@ -25,11 +25,18 @@ std::optional<ipvs::DestinationKey> lowest(const std::optional<ipvs::ServiceKey>
 /// Virtual servers that are gone took their real servers with them. Those that are neighbours are
 /// seen to be empty in one, so that an empty node is one walk.
 void NodeState::lose_destinations() {
+    const auto& wanted = services_.wanted();
     if (services_.counts_as_empty()) {
-        destinations_.observe(ipvs::Destinations{});
+        std::optional<ipvs::ServiceKey> first;
+        for (const auto& key : services_.held()) {
+            destinations_.observe(ipvs::Destinations{}, lowest(first), lowest(key));
+            const auto next = std::next(wanted.find(key));
+            if (next == wanted.end()) return;
+            first = next->first;
+        }
+        destinations_.observe(ipvs::Destinations{}, lowest(first));
         return;
     }
-    const auto& wanted = services_.wanted();
     const auto& differences = services_.differences();
     for (auto gone = differences.begin(); gone != differences.end();) {
         if (gone->second.observed) {

@@ -9,10 +9,10 @@
 
 namespace ipvsproxy::run {
 
-/// Once all is known and our own rules stand, and not before, removes what kube-proxy's iptables and nftables modes
-/// left, and what a proxy left in the variant of iptables that is not in use: until then it served,
-/// afterwards it would catch packets that are ours. Works once, on a thread of its own; it is
-/// waited for at the end.
+/// Once all is known and our own rules stand, and not before, removes what kube-proxy's iptables
+/// and nftables modes left, and what a proxy left in the variant of iptables that is not in use:
+/// until then it served, afterwards it would catch packets that are ours. Works once, on a thread
+/// of its own; it is waited for at the end.
 class Takeover final : public sync::Observer {
 public:
     /// @param rules_stand whether nothing is left to write to our rules. Called on the loop's

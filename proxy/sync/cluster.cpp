@@ -197,6 +197,13 @@ Round Cluster::take_first_round(plan::Moment now) {
     return {};
 }
 
+/// Into a state that has not met the kernel yet, all services are derived with less work.
+void Cluster::begin_anew() {
+    state_ = plan::NodeState{state_.settings()};
+    for (const auto& [service, object] : store_.services())
+        to_derive_.insert(service);
+}
+
 /// A device that cannot be made is not tried at every occasion, and its addresses wait for it.
 void Cluster::hold_device(Round& round) {
     if (state_.device_present()) patience_.taken(device_object);

@@ -72,6 +72,8 @@ public:
     /// The same of a node that begins; empty where it would change or take away anything, for
     /// which all has to be known first.
     Round take_first_round(plan::Moment now);
+    /// Nothing counts as seen or as derived any more: the node is about to be adopted.
+    void begin_anew();
     /// Learns what became of the round.
     Report settle(const Round& round, const Outcome& outcome);
     /// When something that was put off may be tried again.

@@ -120,9 +120,9 @@ asio::awaitable<void> Daemon::head_start() {
     if (!is_bare) co_return;
     if (!co_await read({.part = Part::device})) co_return;
     if (!co_await read_tables()) co_return;
-    if (stopping_) co_return;
     auto work = cluster_.take_first_round(Clock::now());
     co_await write(work);
+    cluster_.begin_anew();
 }
 
 /// False also where nobody can tell.
@@ -130,8 +130,7 @@ asio::awaitable<bool> Daemon::has_no_device() {
     auto& lane = kernel_.readers != nullptr ? reading_lane_ : kernel_lane_;
     std::string problem;
     try {
-        const bool present =
-            co_await in_lane(lane, [this] { return readers_.device.present(); });
+        const bool present = co_await in_lane(lane, [this] { return readers_.device.present(); });
         co_return !present;
     } catch (const std::exception& error) {
         problem = error.what();

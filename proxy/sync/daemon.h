@@ -113,8 +113,8 @@ private:
     std::uint32_t crossings_{}; ///< of looks at one portion, in a row
     bool complete_{}, stopping_{};
     bool had_head_start_{}; ///< or was tried
-    bool was_large_{}; ///< the last round had many changes
-    bool following_{}; ///< the interfaces' events
+    bool was_large_{};      ///< the last round had many changes
+    bool following_{};      ///< the interfaces' events
     boost::asio::cancellation_signal end_of_following_;
     std::vector<AddressEvent> news_;
     bool interfaces_unknown_{};

@@ -125,9 +125,11 @@ std::map<std::string, std::optional<ipset::Set>> read_sets(ipset::Table& table, 
         const auto header = headers.find(name);
         if (header == headers.end()) continue;
         auto& set = sets[name];
-        if (!header->second) continue;
-        if (auto entries = table.entries(name))
-            set = ipset::Set{*header->second, *std::move(entries)};
+        const auto& [spec, entry_count] = header->second;
+        if (!spec) continue;
+        // The kernel looks at each of the 65,536 places of a bitmap to find that it is empty.
+        if (entry_count == 0) set = ipset::Set{*spec, {}};
+        else if (auto entries = table.entries(name)) set = ipset::Set{*spec, *std::move(entries)};
     }
     return sets;
 }

@@ -1,34 +1,57 @@
 #include "tests/bench/lists.h"
 
-#include <fstream>
 #include <stdexcept>
 #include <string_view>
 
 namespace ipvsproxy::bench {
+namespace {
 
-std::size_t feed_file(const std::string& file, api::Decoder& decoder) {
-    constexpr std::size_t piece_bytes = 32U << 10U; // as an answer is read from its connection
-    std::ifstream in{file, std::ios::binary};
-    std::string piece(piece_bytes, '\0');
-    std::size_t bytes = 0;
-    while (in.read(piece.data(), static_cast<std::streamsize>(piece.size())) || in.gcount() > 0) {
-        const auto got = static_cast<std::size_t>(in.gcount());
-        bytes += got;
-        if (const auto problem = decoder.feed(std::string_view{piece}.substr(0, got)))
-            throw std::runtime_error{problem->text()};
-    }
-    if (const auto problem = decoder.finish()) throw std::runtime_error{problem->text()};
+constexpr std::size_t piece_bytes = 32U << 10U; // as an answer is read from its connection
+
+/// @return its size in bytes; 0 at the end of the file
+std::size_t feed_piece(std::ifstream& in, std::string& piece, api::Decoder& decoder) {
+    in.read(piece.data(), static_cast<std::streamsize>(piece.size()));
+    const auto bytes = static_cast<std::size_t>(in.gcount());
+    const auto problem =
+        bytes == 0 ? decoder.finish() : decoder.feed(std::string_view{piece}.substr(0, bytes));
+    if (problem) throw std::runtime_error{problem->text()};
     return bytes;
 }
 
+} // namespace
+
+std::size_t feed_file(const std::string& file, api::Decoder& decoder) {
+    std::ifstream in{file, std::ios::binary};
+    std::string piece(piece_bytes, '\0');
+    std::size_t bytes = 0;
+    while (const auto got = feed_piece(in, piece, decoder))
+        bytes += got;
+    return bytes;
+}
+
+List::List(model::Store& store, api::Replica::Kind kind, const std::string& file)
+    : in_{file, std::ios::binary}, replica_{store, kind,
+                                            [](const api::Oddity& oddity) {
+                                                throw std::runtime_error{oddity.text};
+                                            }},
+      decoder_{[this](api::Decoded&& one) { replica_.put(std::move(one)); },
+               api::ProtobufDecoder::Form::single},
+      piece_(piece_bytes, '\0') {
+    replica_.begin_list();
+}
+
+bool List::take() {
+    if (complete_) return false;
+    if (feed_piece(in_, piece_, decoder_) > 0) return true;
+    replica_.complete();
+    complete_ = true;
+    return false;
+}
+
 void take_list(model::Store& store, api::Replica::Kind kind, const std::string& file) {
-    api::Replica replica{store, kind,
-                         [](const api::Oddity& oddity) { throw std::runtime_error{oddity.text}; }};
-    replica.begin_list();
-    api::ProtobufDecoder decoder{[&](api::Decoded&& one) { replica.put(std::move(one)); },
-                                 api::ProtobufDecoder::Form::single};
-    feed_file(file, decoder);
-    replica.complete();
+    List list{store, kind, file};
+    while (list.take()) {
+    }
 }
 
 } // namespace ipvsproxy::bench

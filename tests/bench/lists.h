@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <fstream>
 #include <string>
 
 #include "proxy/api/decode.h"
@@ -13,8 +14,24 @@ namespace ipvsproxy::bench {
 /// refused.
 std::size_t feed_file(const std::string& file, api::Decoder& decoder);
 
-/// Takes a list in protobuf as a source follows it: nothing is said to be gone before all of it was
-/// seen. @throws std::runtime_error when anything in it is odd.
+/// A list in protobuf on its way into a store, taken as a source follows it: nothing is said to be
+/// gone before all of it was seen.
+class List {
+public:
+    List(model::Store& store, api::Replica::Kind kind, const std::string& file);
+    /// Takes the next piece. @return whether there was one: otherwise the list is complete.
+    /// @throws std::runtime_error when anything in it is odd.
+    bool take();
+
+private:
+    std::ifstream in_;
+    api::Replica replica_;
+    api::ProtobufDecoder decoder_;
+    std::string piece_;
+    bool complete_{};
+};
+
+/// Takes all of a list. @throws std::runtime_error as above
 void take_list(model::Store& store, api::Replica::Kind kind, const std::string& file);
 
 } // namespace ipvsproxy::bench

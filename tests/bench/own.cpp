@@ -40,7 +40,7 @@ public:
 
 class EmptySets final : public ipset::Table {
 public:
-    std::map<std::string, std::optional<ipset::SetSpec>> headers() override { return {}; }
+    ipset::SetHeaders headers() override { return {}; }
     std::optional<ipset::Entries> entries(const std::string& /*name*/) override { return {}; }
     ipset::Outcome apply(const ipset::TableChanges& /*changes*/) override { return {}; }
 };

@@ -14,33 +14,11 @@
 namespace ipvsproxy::bench {
 namespace {
 
-/// Notes when default/kubernetes can be reached: its address is the last of its steps.
-class WatchedDevice final : public Device {
-public:
-    explicit WatchedDevice(Device& device) : device_{device} {}
-
-    const std::string& name() const override { return device_.name(); }
-    bool present() override { return device_.present(); }
-    DeviceState snapshot() override { return device_.snapshot(); }
-    void create() override { device_.create(); }
-    void destroy() override { device_.destroy(); }
-    DeviceOutcome apply(const DeviceAddressChanges& changes) override {
-        auto outcome = device_.apply(changes);
-        if (!open_at_ && opens_kubernetes(changes)) open_at_ = cpu_ns();
-        return outcome;
-    }
-    const std::optional<std::uint64_t>& open_at() const noexcept { return open_at_; }
-
-private:
-    static bool opens_kubernetes(const DeviceAddressChanges& changes) {
-        const auto address = kubernetes_address();
-        return changes.add.contains({address, address.bits()}) ||
-               changes.add.contains(local_route(address));
-    }
-
-    Device& device_;
-    std::optional<std::uint64_t> open_at_;
-};
+bool opens_kubernetes(const DeviceAddressChanges& changes) {
+    const auto address = kubernetes_address();
+    return changes.add.contains({address, address.bits()}) ||
+           changes.add.contains(local_route(address));
+}
 
 void require_clean(const sync::Report& report) {
     if (!report.refused.empty()) throw std::runtime_error{report.refused.front().text()};
@@ -56,48 +34,90 @@ void put(model::Store& store, api::Decoded&& decoded) {
     else store.put(std::get<model::Service>(std::move(object)));
 }
 
-void Program::read_input(const Setting& setting, From from) {
-    if (from == From::manifest) {
-        input_.emplace(files::Where{{setting.manifest}, false});
-        store_ = &input_->store;
-        return;
-    }
+DeviceOutcome WatchedDevice::apply(const DeviceAddressChanges& changes) {
+    auto outcome = device_.apply(changes);
+    if (!open_at_ && opens_kubernetes(changes)) open_at_ = cpu_ns();
+    return outcome;
+}
+
+void Program::open(const config::Options& options) {
+    kernel_ = sync::open_kernel(options);
+    meter_.watch(*kernel_);
+    sync::prepare(*kernel_, options);
+    auto& tables = kernel_->tables();
+    device_.emplace(tables.device);
+    doors_.emplace(sync::Kernel{*device_, tables.ipvs, tables.ipset, tables.rules, tables.flows});
+}
+
+void Program::begin_with_manifest(const Setting& setting, const config::Options& options) {
+    input_.emplace(files::Where{{setting.manifest}, false});
+    store_ = &input_->store;
+    step("parse");
+    open(options);
+    step("open");
+}
+
+/// Two connections bring both lists in turn; the node is served default/kubernetes meanwhile.
+void Program::begin_with_lists(const Setting& setting, const config::Options& options) {
+    open(options);
     store_ = &listed_.emplace();
-    take_list(*store_, api::Replica::Kind::service, setting.service_list());
-    take_list(*store_, api::Replica::Kind::slice, setting.slice_list());
+    cluster_ = sync::make_cluster(options, *store_, kernel_.get(), {});
+    step("open");
+    List services{*store_, api::Replica::Kind::service, setting.service_list()};
+    List slices{*store_, api::Replica::Kind::slice, setting.slice_list()};
+    Cost parse;
+    for (bool more = true, begun = false; more;) {
+        more = services.take();
+        more = slices.take() || more;
+        if (begun || !cluster_->derive_first()) continue;
+        begun = true;
+        parse += meter_.lap();
+        head_start();
+        step("head start");
+    }
+    parse += meter_.lap();
+    step("parse", parse);
+}
+
+/// As the daemon does where lists are on their way (proxy/sync/daemon.cpp).
+void Program::head_start() {
+    if (doors_->device.present()) return;
+    const auto seen = sync::snapshot(*doors_);
+    cluster_->set_interfaces(seen.device.elsewhere);
+    cluster_->state().observe(seen);
+    auto round = cluster_->take_first_round(std::chrono::steady_clock::now());
+    const auto outcome = sync::apply(*doors_, round);
+    require_clean(cluster_->settle(round, outcome));
+    cluster_->begin_anew();
 }
 
 Program::Program(const Setting& setting, std::string scenario, From from)
     : shape_{setting.shape.text()}, scenario_{std::move(scenario)} {
     const auto begin = cpu_ns();
     const auto options = setting.options();
-    read_input(setting, from);
-    step("parse");
-    kernel_ = sync::open_kernel(options);
-    meter_.watch(*kernel_);
-    sync::prepare(*kernel_, options);
-    step("open");
-    auto before = std::make_optional(sync::snapshot(kernel_->tables()));
+    if (from == From::manifest) begin_with_manifest(setting, options);
+    else begin_with_lists(setting, options);
+    auto before = std::make_optional(sync::snapshot(*doors_));
     step("read");
-    cluster_ = sync::make_cluster(options, *store_, kernel_.get(), before->device.elsewhere);
+    if (cluster_ == nullptr)
+        cluster_ = sync::make_cluster(options, *store_, kernel_.get(), before->device.elsewhere);
+    else cluster_->set_interfaces(before->device.elsewhere);
+    cluster_->derive();
     step("derive");
     cluster_->state().observe(*before);
     before.reset();
     auto round = std::make_optional(cluster_->take_round(std::chrono::steady_clock::now()));
     step("decide");
-    auto& tables = kernel_->tables();
-    WatchedDevice device{tables.device};
-    sync::Kernel doors{device, tables.ipvs, tables.ipset, tables.rules, tables.flows};
-    auto outcome = std::make_optional(sync::apply(doors, *round));
+    auto outcome = std::make_optional(sync::apply(*doors_, *round));
     step("write");
     const auto result = cluster_->settle(*round, *outcome);
     step("settle");
     report(shape_, scenario_, "whole", whole_);
     require_clean(result);
     changes_ = result.changes;
-    if (device.open_at())
+    if (device_->open_at())
         report_value(shape_, scenario_, "default/kubernetes", "cpu_ns",
-                     static_cast<double>(*device.open_at() - begin));
+                     static_cast<double>(*device_->open_at() - begin));
     report_value(shape_, scenario_, "memory", "peak_kib",
                  static_cast<double>(memory_of(self).peak_kib));
     outcome.reset();
@@ -109,7 +129,10 @@ Program::Program(const Setting& setting, std::string scenario, From from)
 }
 
 void Program::step(const char* name) {
-    const auto cost = meter_.lap();
+    step(name, meter_.lap());
+}
+
+void Program::step(const char* name, const Cost& cost) {
     whole_ += cost;
     report(shape_, scenario_, name, cost);
     meter_.lap(); // printing is no step of the program's

@@ -22,6 +22,25 @@ enum class From {
     lists ///< as the API server answers in protobuf, read from files
 };
 
+/// Notes when default/kubernetes can be reached: its address is the last of its steps.
+class WatchedDevice final : public Device {
+public:
+    explicit WatchedDevice(Device& device) : device_{device} {}
+
+    const std::string& name() const override { return device_.name(); }
+    bool present() override { return device_.present(); }
+    DeviceState snapshot() override { return device_.snapshot(); }
+    void create() override { device_.create(); }
+    void destroy() override { device_.destroy(); }
+    DeviceOutcome apply(const DeviceAddressChanges& changes) override;
+    /// By cpu_ns().
+    const std::optional<std::uint64_t>& open_at() const noexcept { return open_at_; }
+
+private:
+    Device& device_;
+    std::optional<std::uint64_t> open_at_;
+};
+
 /// A start: process, state and kernel as they are afterwards.
 class Program {
 public:
@@ -39,8 +58,12 @@ public:
     const std::string& shape() const noexcept { return shape_; }
 
 private:
-    void read_input(const Setting& setting, From from);
+    void open(const config::Options& options);
+    void begin_with_manifest(const Setting& setting, const config::Options& options);
+    void begin_with_lists(const Setting& setting, const config::Options& options);
+    void head_start();
     void step(const char* name);
+    void step(const char* name, const Cost& cost);
     void round();
 
     std::string shape_, scenario_;
@@ -50,6 +73,8 @@ private:
     std::optional<model::Store> listed_; ///< of lists
     model::Store* store_{};              ///< that of the one or the other
     std::unique_ptr<sync::RealKernel> kernel_;
+    std::optional<WatchedDevice> device_;
+    std::optional<sync::Kernel> doors_; ///< to the kernel, with that device
     std::unique_ptr<sync::Cluster> cluster_;
     std::size_t changes_{};
 };

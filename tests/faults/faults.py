@@ -33,6 +33,46 @@ def nothing_is_written_before_both_lists_are_complete():
         subprocess.run([BINARY, "cleanup"], check=True, capture_output=True)
 
 
+KUBERNETES = [
+    {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "kubernetes", "namespace": "default"},
+     "spec": {"clusterIP": "10.96.255.1", "clusterIPs": ["10.96.255.1"], "ipFamilies": ["IPv4"],
+              "ports": [{"name": "https", "port": 443, "protocol": "TCP", "targetPort": 6443}]}},
+    {**slice_of(0, ["192.168.10.1"]), "ports": [{"name": "https", "port": 6443, "protocol": "TCP"}],
+     "metadata": {"name": "kubernetes", "namespace": "default", "labels": {"kubernetes.io/service-name": "kubernetes"}}},
+]
+
+
+def a_node_that_begins_has_default_kubernetes_while_the_lists_still_come():
+    server = serving()
+    server.do(put=KUBERNETES)
+    alone = {"10.96.255.1:443": {"192.168.10.1:6443"}}
+    server.do(fault="slow", match="endpointslices", times=None, bytes=1536, seconds=4)
+    with following(server) as daemon:
+        assert comes_true(lambda: servers()), daemon.log()
+        assert holds(alone), (servers(), daemon.log())
+        assert '"Listed" resource="endpointslices"' not in daemon.log(), daemon.log()
+        assert "default/kubernetes is served before all else" in daemon.log(), daemon.log()
+        assert "The node is as the Services ask" not in daemon.log(), daemon.log()
+        server.do(clear=True)
+        settled(daemon, {**wanted(range(SERVICES)), **alone})
+        equal(daemon)
+        assert daemon.stop() == 0
+    # A node that has been served waits for all, however slow: what is there stays as it is.
+    server.do(delete=KUBERNETES[1:])
+    server.do(put=[service(20), slice_of(20, pods(20))])
+    server.do(fault="slow", match="endpointslices", times=None, bytes=256, seconds=0.5)
+    with following(server) as daemon:
+        with Guard({**wanted(range(SERVICES)), **alone}) as guard:
+            assert daemon.says('"Listed" resource="services"'), daemon.log()
+            time.sleep(1)
+            assert '"Listed" resource="endpointslices"' not in daemon.log(), daemon.log()
+        assert guard.looks and not guard.missing, guard.missing
+        assert daemon.rounds() == [], daemon.log()
+        server.do(clear=True)
+        settled(daemon, {**wanted([*range(SERVICES), 20]), "10.96.255.1:443": set()})
+        equal(daemon)
+
+
 def changes_arrive_and_diff_apply_and_plan_ask_the_same_server():
     server = serving()
     with following(server) as daemon:
@@ -253,6 +293,7 @@ ON_DEMAND = [stalled_watches_are_given_up]
 
 TESTS = [
     nothing_is_written_before_both_lists_are_complete,
+    a_node_that_begins_has_default_kubernetes_while_the_lists_still_come,
     changes_arrive_and_diff_apply_and_plan_ask_the_same_server,
     whatever_happens_nothing_is_lost,
     a_load_balancer_that_swaps_servers_loses_nothing,

@@ -52,7 +52,7 @@ Bench bench_of(KernelTable& table) {
 /// The set that names others in bench_of() is no matter of the contract.
 class Tested final : public Table {
 public:
-    std::map<std::string, std::optional<SetSpec>> headers() override {
+    SetHeaders headers() override {
         auto all = kernel.headers();
         all.erase("users");
         return all;
@@ -197,10 +197,10 @@ TEST_CASE("a set with options of its own is rebuilt without them, its entries ke
     quietly(std::string{"ipset create set hash:ip,port "} +
             GENERATE("timeout 3600", "counters", "comment", "skbinfo", "forceadd"));
     quietly("ipset add set 10.0.0.1,tcp:80");
-    CHECK(table.headers().at("set") == std::nullopt);
+    CHECK(table.headers().at("set").spec == std::nullopt);
     const SetSpec spec;
     REQUIRE(table.apply(create("set", spec, {entry(spec, 5)})).clean());
-    CHECK(table.headers().at("set") == spec);
+    CHECK(table.headers().at("set") == SetHeader{spec, 2});
     const Entry kept{.address = *Address::parse("10.0.0.1"), .port = {80}};
     CHECK(table.entries("set") == Entries{kept, entry(spec, 5)});
 }
@@ -235,7 +235,7 @@ TEST_CASE("what a crash left of a rebuild is hidden, then gone", "[ipset][.kerne
         CHECK(table.apply(create("other", small)).clean());
     }
     SECTION("by the first changes after it was met") {
-        CHECK(table.headers() == std::map<std::string, std::optional<SetSpec>>{{"set", small}});
+        CHECK(table.headers() == SetHeaders{{"set", {small, 0}}});
         CHECK(table.apply(create("other", small)).clean());
     }
     CHECK_FALSE(crashed.headers().contains(temporary_name("set")));
@@ -306,9 +306,9 @@ TEST_CASE("a set that a rule names grows beyond 65,536 and the rule never misses
     probe.stop();
     CHECK(probe.passed() == 0);
     CHECK(after > before);
-    CHECK(table.headers() ==
-          std::map<std::string, std::optional<SetSpec>>{{"KUBE-CLUSTER-IP", larger}});
     list.insert(list.end(), more.begin(), more.end());
+    const auto count = static_cast<std::uint32_t>(list.size());
+    CHECK(table.headers() == SetHeaders{{"KUBE-CLUSTER-IP", {larger, count}}});
     CHECK(table.entries("KUBE-CLUSTER-IP") == as_set(list));
     CHECK(table.apply(change("KUBE-CLUSTER-IP", {.spec = larger, .remove = {probed}})).clean());
     Probe removed{probed};

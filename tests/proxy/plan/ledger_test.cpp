@@ -207,8 +207,49 @@ TEST_CASE("a table of which nothing was seen counts as empty, without a list of 
     }
     SECTION("of a part that was seen, the rest is still to be done") {
         CHECK(table.observe(Map{{1, 7}}, {}, 3) == 0);
-        CHECK_FALSE(table.counts_as_empty());
         CHECK(table.changes() == Changes<int, int>{.add = {{3, 7}}});
+    }
+    SECTION("a few wishes that it holds are known apart") {
+        table.want(5, 7);
+        CHECK(table.observe(Map{{1, 7}, {5, 7}}) == 0);
+        CHECK(table.counts_as_empty());
+        CHECK(table.believed_present(5));
+        CHECK(table.changes() == Changes<int, int>{.add = {{3, 7}}});
+        SECTION("and go one by one") {
+            CHECK(table.observe(Map{}, 4, {}) == 1);
+            CHECK(table.counts_as_empty());
+            CHECK(table.changes() == Changes<int, int>{.add = {{3, 7}, {5, 7}}});
+        }
+        SECTION("and together with what is seen besides") {
+            CHECK(table.observe(Map{{1, 7}, {4, 7}}) == 2);
+            CHECK(table.changes() == Changes<int, int>{.add = {{3, 7}, {5, 7}}, .remove = {4}});
+        }
+        SECTION("until another is wanted of one of them") {
+            table.alter(1, 8);
+            CHECK_FALSE(table.counts_as_empty());
+            CHECK(table.changes() == Changes<int, int>{.add = {{3, 7}}, .update = {{1, 8}}});
+        }
+        SECTION("or one is wanted no more") {
+            table.drop(5);
+            CHECK_FALSE(table.counts_as_empty());
+            CHECK(table.changes() == Changes<int, int>{.add = {{3, 7}}, .remove = {5}});
+        }
+        SECTION("and what is written beside them makes the table whole") {
+            table.applied(table.changes());
+            CHECK(table.changes().empty());
+            CHECK(table.believed_present(1));
+            CHECK(table.observe(Map{{1, 7}, {3, 7}}) == 1);
+        }
+    }
+    SECTION("many wishes that it holds are a list of what it lacks") {
+        for (int key = 10; key < 40; ++key)
+            table.want(key, 7);
+        Map most;
+        for (int key = 10; key < 39; ++key)
+            most.try_emplace(key, 7);
+        CHECK(table.observe(most) == 0);
+        CHECK_FALSE(table.counts_as_empty());
+        CHECK(table.changes() == Changes<int, int>{.add = {{1, 7}, {3, 7}, {39, 7}}});
     }
 }
 

@@ -115,9 +115,7 @@ private:
 class MortalSets : public ipset::Table {
 public:
     MortalSets(ipset::MemoryTable& held, Life& life) : held_{held}, life_{life} {}
-    std::map<std::string, std::optional<ipset::SetSpec>> headers() override {
-        return held_.headers();
-    }
+    ipset::SetHeaders headers() override { return held_.headers(); }
     std::optional<ipset::Entries> entries(const std::string& name) override {
         return held_.entries(name);
     }

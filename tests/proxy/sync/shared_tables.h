@@ -78,7 +78,7 @@ private:
 class SharedSets final : public ipset::Table {
 public:
     explicit SharedSets(Sharing& sharing) : to_{sharing} {}
-    std::map<std::string, std::optional<ipset::SetSpec>> headers() override {
+    ipset::SetHeaders headers() override {
         return to_.alone([&] { return to_.tables.ipset.headers(); });
     }
     std::optional<ipset::Entries> entries(const std::string& name) override {
