@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <bit>
 #include <boost/json/basic_parser_impl.hpp>
 #include <cstring>
 
@@ -23,6 +24,7 @@ public:
         return lines_ + 1;
     }
     void begin(std::string_view chunk) {
+        if (!counts_) return; // else no token stands in the chunk
         chunk_ = chunk;
         counted_to_ = chunk.data();
     }
@@ -35,11 +37,10 @@ public:
     /// A token that stands in the chunk, or in a buffer of the parser's: then its place is not
     /// known.
     void see(string_view token) {
-        if (!counts_) return;
-        const std::less_equal<> before; // for pointers into different buffers too
-        if (before(chunk_.data(), token.data()) &&
-            before(token.data(), chunk_.data() + chunk_.size()))
-            at_ = token.data();
+        // As numbers: pointers into different buffers have no difference.
+        const auto offset = std::bit_cast<std::uintptr_t>(token.data()) -
+                            std::bit_cast<std::uintptr_t>(chunk_.data());
+        if (offset <= chunk_.size()) at_ = token.data();
     }
 
 private:
@@ -72,26 +73,27 @@ struct JsonHandler {
     JsonPosition* position{};
     std::string pieces{};
 
-    bool collect(bool wanted, string_view piece) {
+    [[gnu::noinline, gnu::cold]] bool collect(bool wanted, string_view piece) {
         if (wanted && pieces.size() + piece.size() <= max_text) pieces.append(piece);
         else if (wanted) pieces.resize(max_text + 1); // remembered as too long
         return true;
     }
-    template <class Take> bool take(bool wanted, string_view last, Take take_text) {
-        if (!wanted) return true;
+    template <void (Walk::*Take)(std::string_view)> bool take(string_view last) {
         position->see(last);
-        if (pieces.empty() && last.size() <= max_text) {
-            take_text(std::string_view{last.data(), last.size()});
-            return true;
-        }
+        if (pieces.empty() && last.size() <= max_text) (walk->*Take)({last.data(), last.size()});
+        else take_pieces(last, Take);
+        return true;
+    }
+    /// Apart from take(), which is short without it.
+    [[gnu::noinline, gnu::cold]] void take_pieces(string_view last,
+                                                  void (Walk::*take_text)(std::string_view)) {
         collect(true, last);
         if (pieces.size() > max_text) {
             pieces.resize(64);
             walk->refuse("longer than 65536 bytes");
         }
-        take_text(std::string_view{pieces});
+        (walk->*take_text)(pieces);
         pieces.clear();
-        return true;
     }
 
     static bool on_document_begin(error_code&) { return true; }
@@ -116,7 +118,7 @@ struct JsonHandler {
         return collect(walk->wants_key(), text);
     }
     bool on_key(string_view text, std::size_t, error_code&) {
-        return take(walk->wants_key(), text, [this](std::string_view key) { walk->key(key); });
+        return !walk->wants_key() || take<&Walk::key>(text);
     }
     bool on_string_part(string_view text, std::size_t, error_code&) {
         return collect(walk->wants_value(), text);
@@ -126,7 +128,7 @@ struct JsonHandler {
             walk->text({});
             return true;
         }
-        return take(true, text, [this](std::string_view value) { walk->text(value); });
+        return take<&Walk::text>(text);
     }
     static bool on_number_part(string_view, error_code&) { return true; }
     bool on_int64(std::int64_t value, string_view last, error_code&) {
