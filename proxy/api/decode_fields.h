@@ -5,7 +5,6 @@
 #include <chrono>
 #include <cstring>
 #include <span>
-#include <type_traits>
 
 #include "proxy/api/decode_draft.h"
 
@@ -47,34 +46,34 @@ struct Field {
 };
 
 /// The keys of one object that are read, at most 64. Most keys of an object are not: a key is
-/// compared with one of them at most, the one that shares its length and three of its letters.
+/// compared with one of them at most, the one that shares the sum of its length and of the four
+/// letters at either end.
 class Fields {
 public:
+    struct Found {
+        const Field* field{}; ///< nothing when the key is not read
+        std::size_t number{}; ///< below 64, and no other field's
+    };
+
     /// Does not compile where two keys cannot be told apart so.
-    explicit constexpr Fields(std::span<const Field> all) : all_{all} {
-        for (int tries = 0; !arrange(); factor_ += 2)
+    explicit constexpr Fields(std::span<const Field> all) {
+        for (int tries = 0; !arrange(all); factor_ += 2)
             if (++tries == 10'000) throw "no factor keeps these keys apart";
     }
-    /// Nothing when the key is not read.
-    constexpr const Field* find(std::string_view key) const noexcept {
-        if (key.empty()) return nullptr;
-        // Once for each key of each object: what cannot be out of bounds is not checked for it.
-        const auto number = slots_.data()[slot(key)]; // of 6 bits
-        if (number == 0) return nullptr;
-        const auto* const field = all_.data() + (number - 1U);
-        return same(field->key, key) ? field : nullptr;
-    }
-    /// Of a field that was found: its number, from 0.
-    std::size_t number(const Field& field) const noexcept {
-        return static_cast<std::size_t>(&field - all_.data());
+    /// Once for each key of each object: what cannot be out of bounds is not checked for it.
+    Found find(std::string_view key) const noexcept {
+        const auto number = slot(key);
+        const auto* const field = slots_.data()[number]; // of 6 bits
+        if (field == nullptr || !same(field->key, key)) return {};
+        return {field, number};
     }
 
 private:
     /// Of keys that are mostly the same, and mostly of 4 to 16 bytes.
-    static constexpr bool same(std::string_view known, std::string_view key) noexcept {
+    static bool same(std::string_view known, std::string_view key) noexcept {
         const auto size = key.size();
         if (known.size() != size) return false;
-        if (std::is_constant_evaluated() || size > 16 || size < 4) return known == key;
+        if (size > 16 || size < 4) return known == key;
         const auto equal = [&]<class Word>(Word /*of*/, std::size_t at) {
             Word one, other; // NOLINT(*-init-variables): memcpy fills them
             std::memcpy(&one, known.data() + at, sizeof one);
@@ -87,26 +86,32 @@ private:
         return equal(std::uint32_t{}, 0) && equal(std::uint32_t{}, size - sizeof(std::uint32_t));
     }
     static constexpr std::uint32_t letter(char c) { return static_cast<unsigned char>(c); }
+    /// One load: compilers know this form.
+    static constexpr std::uint32_t four_letters(const char* at) {
+        return letter(at[0]) | letter(at[1]) << 8U | letter(at[2]) << 16U | letter(at[3]) << 24U;
+    }
     constexpr std::size_t slot(std::string_view key) const noexcept {
         const auto* const letters = key.data();
-        const auto mixed = static_cast<std::uint32_t>(key.size()) + (letter(letters[0]) << 8U) +
-                           (letter(letters[(key.size() - 1) / 2]) << 16U) +
-                           (letter(letters[key.size() - 1]) << 24U);
-        return (mixed * factor_) >> 26U; // 6 bits
+        const auto size = key.size();
+        auto sum = static_cast<std::uint32_t>(size);
+        if (size >= 4) sum += four_letters(letters) + four_letters(letters + size - 4);
+        else if (size > 0) sum += letter(letters[0]) + (letter(letters[size - 1]) << 8U);
+        return (sum * factor_) >> 26U; // 6 bits
     }
-    constexpr bool arrange() {
+    constexpr bool arrange(std::span<const Field> all) {
         slots_ = {};
-        for (std::size_t i = 0; i < all_.size(); ++i) {
-            auto& place = slots_.at(slot(all_[i].key));
-            if (place != 0) return false;
-            place = static_cast<std::uint8_t>(i + 1);
+        std::uint64_t taken = 0; // with -fsanitize=undefined, g++ compares no address in constants
+        for (const auto& field : all) {
+            const auto number = slot(field.key);
+            if ((taken >> number & 1U) != 0) return false;
+            taken |= std::uint64_t{1} << number;
+            slots_.at(number) = &field;
         }
         return true;
     }
 
-    std::span<const Field> all_;
-    std::uint32_t factor_{0x9e3779b1};     ///< odd; the golden ratio, to begin with
-    std::array<std::uint8_t, 64> slots_{}; ///< number of the field, from 1; 0: none
+    std::uint32_t factor_{0x9e3779b1}; ///< odd; the golden ratio, to begin with
+    std::array<const Field*, 64> slots_{};
 };
 
 /// Of an object in `items` or in a watch event.

@@ -123,7 +123,7 @@ void read_entry(Draft& draft, std::string_view entry, const Place& place) {
         else if (in.tag() == 2) value = text_in(in);
         else in.skip();
     }
-    const auto* field = place.field->inside->find(key);
+    const auto* field = place.field->inside->find(key).field;
     if (field == nullptr) return;
     if (field->kinds != of_all) draft.touched = static_cast<Kinds>(draft.touched | field->kinds);
     const Place inner{&place, field, 0};

@@ -86,9 +86,10 @@ inline void Walk::key(std::string_view key) {
     if (wants_line_) draft_->line = position_.line();
     wants_line_ = false;
     auto& level = *top_;
-    const auto* found = level.current = level.fields->find(key);
+    const auto [found, number] = level.fields->find(key);
+    level.current = found;
     if (found == nullptr) return;
-    const auto bit = std::uint64_t{1} << level.fields->number(*found);
+    const auto bit = std::uint64_t{1} << number;
     if ((level.seen & bit) != 0) given_twice(*found);
     level.seen |= bit;
     if (found->kinds == of_all) return; // metadata and the like: always emptied
