@@ -125,7 +125,7 @@ struct JsonHandler {
     }
     bool on_string(string_view text, std::size_t, error_code&) {
         if (!walk->wants_value()) {
-            walk->text({});
+            walk->pass_over();
             return true;
         }
         return take<&Walk::text>(text);

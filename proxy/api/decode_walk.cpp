@@ -50,7 +50,7 @@ void Walk::begin_item(const Field& field, bool element) {
 void Walk::begin_other_list(const Field* field, bool element) {
     if (field != nullptr && field->shape == Shape::items && !element) {
         any_items_ = true;
-        return enter({.list = field});
+        return enter({.current = field});
     }
     skip_ = 1;
     if (field != nullptr) return wrong_type(*field);
@@ -70,12 +70,25 @@ void Walk::refuse(const char* reason) {
 
 const Field* Walk::too_many(const Level& list) {
     if (list.index == max_elements + 1)
-        note(list.list->kinds, true, "more than " + std::to_string(max_elements) + " elements");
+        note(list.current->kinds, true, "more than " + std::to_string(max_elements) + " elements");
     return nullptr;
 }
 
 void Walk::given_twice(const Field& field) {
     note(field.kinds, false, "given twice, the last one counts");
+}
+
+void Walk::element_text(std::string_view value) {
+    const Field* field = expected();
+    if (field == nullptr) return;
+    if (field->shape != Shape::texts) return wrong_type(*field);
+    const auto verdict = field->text(*draft_, value);
+    if (verdict.outcome != Verdict::taken) judge(*field, verdict, value);
+}
+
+void Walk::take_line() {
+    draft_->line = position_.line();
+    wants_line_ = false;
 }
 
 void Walk::begin_draft(bool item) {
@@ -91,7 +104,7 @@ void Walk::begin_draft(bool item) {
 }
 
 void Walk::end_draft() {
-    const bool of_event = top_->list == nullptr;
+    const bool of_event = !top_->is_list();
     in_item_ = wants_line_ = false;
     base_ = levels_.data();
     draft_ = &root_;
@@ -120,7 +133,7 @@ void Walk::end_root() {
 
 void Walk::wrong_type(const Field& field) {
     // What is wrong with an element is said of the element.
-    const bool element = top_->list != nullptr;
+    const bool element = top_->is_list();
     const char* name = !element                      ? name_of(field.shape)
                        : field.shape == Shape::texts ? name_of(Shape::text)
                                                      : name_of(Shape::object);
@@ -138,7 +151,7 @@ void Walk::note(Kinds kinds, bool refuses, std::string reason) {
 std::string Walk::path() const {
     std::string out;
     for (const auto* level = base_; level++ != top_;) {
-        if (level->list != nullptr) {
+        if (level->is_list()) {
             if (level->index > 0) out += '[' + std::to_string(level->index - 1) + ']';
         } else if (level->current != nullptr) {
             if (!out.empty()) out += '.';

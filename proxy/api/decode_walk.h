@@ -38,8 +38,11 @@ public:
     /// Something the parser read that no object may hold here.
     void refuse(const char* reason);
 
+    /// A value that is not wanted.
+    void pass_over();
+
     /// Whether the value, or key, that comes next is looked at at all.
-    bool wants_value() const noexcept;
+    bool wants_value() const noexcept { return skip_ == 0 && top_->current != nullptr; }
     bool wants_key() const noexcept { return skip_ == 0; }
     /// Where in the object the parser is ("spec.ports[0].port").
     std::string path() const;
@@ -48,10 +51,11 @@ public:
 private:
     struct Level {
         const Fields* fields{}; ///< of an object
-        const Field* list{};    ///< of a list; its elements are the values
-        const Field* current{}; ///< of an object: the field whose value comes next, if read
-        std::size_t index{};    ///< of a list: elements so far
-        std::uint64_t seen{};   ///< of an object: the fields that came
+        /// Whose value comes next, if it is read. Of a list its own: the elements are its values.
+        const Field* current{};
+        std::size_t index{};  ///< of a list: elements so far
+        std::uint64_t seen{}; ///< of an object: the fields that came
+        bool is_list() const noexcept { return fields == nullptr && current != nullptr; }
     };
     static constexpr std::size_t max_levels = 16; ///< the tables' fields nest half as deep
 
@@ -64,13 +68,14 @@ private:
     void begin_draft(bool item);
     void end_draft();
     void end_root();
-    void unread();
+    void element_text(std::string_view value);
     void refuse_root();
     void wrong_type(const Field& field);
     void judge(const Field& field, const Verdict& verdict, std::string_view value);
     void note(Kinds kinds, bool refuses, std::string reason);
     const Field* too_many(const Level& list);
     void given_twice(const Field& field);
+    void take_line();
 
     Receiver receiver_;
     Origin origin_;

@@ -15,18 +15,13 @@ inline void Walk::enter(const Level& level) {
 /// The field that the value which begins now is of; nothing when it is not read.
 inline const Field* Walk::expected() {
     auto& level = *top_;
-    if (level.list == nullptr) return level.current;
-    if (++level.index > max_elements && level.list->shape != Shape::items) return too_many(level);
-    return level.list;
+    if (level.is_list() && ++level.index > max_elements && level.current->shape != Shape::items)
+        return too_many(level);
+    return level.current;
 }
 
-/// A scalar that no field takes.
-inline void Walk::unread() {
-    if (outermost()) refuse_root();
-}
-
-inline bool Walk::wants_value() const noexcept {
-    return skip_ == 0 && (top_->list != nullptr || top_->current != nullptr);
+inline void Walk::pass_over() {
+    if (skip_ == 0 && outermost()) refuse_root();
 }
 
 inline void Walk::begin_object() {
@@ -34,7 +29,7 @@ inline void Walk::begin_object() {
         ++skip_;
         return;
     }
-    const bool element = top_->list != nullptr;
+    const bool element = top_->is_list();
     const Field* field = expected();
     if (field == nullptr) {
         if (outermost()) begin_root();
@@ -64,7 +59,7 @@ inline void Walk::begin_list() {
         ++skip_;
         return;
     }
-    const bool element = top_->list != nullptr;
+    const bool element = top_->is_list();
     const Field* field = expected();
     if (field == nullptr && !outermost()) {
         skip_ = 1;
@@ -72,7 +67,7 @@ inline void Walk::begin_list() {
         begin_other_list(field, element);
     } else {
         field->begin(*draft_);
-        enter({.list = field});
+        enter({.current = field});
     }
 }
 
@@ -83,50 +78,46 @@ inline void Walk::end_list() {
 
 inline void Walk::key(std::string_view key) {
     if (skip_ > 0) return;
-    if (wants_line_) draft_->line = position_.line();
-    wants_line_ = false;
+    if (wants_line_) take_line();
     auto& level = *top_;
     const auto [found, number] = level.fields->find(key);
     level.current = found;
     if (found == nullptr) return;
-    const auto bit = std::uint64_t{1} << number;
-    if ((level.seen & bit) != 0) given_twice(*found);
-    level.seen |= bit;
+    if ((level.seen >> number & 1U) != 0) given_twice(*found);
+    level.seen |= std::uint64_t{1} << number;
     if (found->kinds == of_all) return; // metadata and the like: always emptied
     draft_->touched = static_cast<Kinds>(draft_->touched | found->kinds);
 }
 
 inline void Walk::text(std::string_view value) {
-    if (skip_ > 0) return;
-    const auto shape = top_->list == nullptr ? Shape::text : Shape::texts;
-    const Field* field = expected();
-    if (field == nullptr) return unread();
-    if (field->shape != shape) return wrong_type(*field);
-    const auto verdict = field->text(*draft_, value);
-    if (verdict.outcome != Verdict::taken) judge(*field, verdict, value);
+    if (!wants_value()) return pass_over();
+    if (top_->is_list()) return element_text(value);
+    const auto& field = *top_->current;
+    if (field.shape != Shape::text) return wrong_type(field);
+    const auto verdict = field.text(*draft_, value);
+    if (verdict.outcome != Verdict::taken) judge(field, verdict, value);
 }
 
 inline void Walk::integer(std::int64_t value) {
-    if (skip_ > 0) return;
+    if (!wants_value()) return pass_over();
     const Field* field = expected();
-    if (field == nullptr) return unread();
+    if (field == nullptr) return;
     if (field->shape != Shape::integer) return wrong_type(*field);
     const auto verdict = field->integer(*draft_, value);
     if (verdict.outcome != Verdict::taken) judge(*field, verdict, {});
 }
 
 inline void Walk::boolean(bool value) {
-    if (skip_ > 0) return;
+    if (!wants_value()) return pass_over();
     const Field* field = expected();
-    if (field == nullptr) return unread();
+    if (field == nullptr) return;
     if (field->shape != Shape::boolean) return wrong_type(*field);
     field->boolean(*draft_, value);
 }
 
 inline void Walk::number() {
-    if (skip_ > 0) return;
+    if (!wants_value()) return pass_over();
     if (const Field* field = expected(); field != nullptr) wrong_type(*field);
-    else unread();
 }
 
 /// As in Kubernetes an explicit null is a field left out; an empty document is none at all.
