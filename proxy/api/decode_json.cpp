@@ -40,7 +40,8 @@ public:
         // As numbers: pointers into different buffers have no difference.
         const auto offset = std::bit_cast<std::uintptr_t>(token.data()) -
                             std::bit_cast<std::uintptr_t>(chunk_.data());
-        if (offset <= chunk_.size()) at_ = token.data();
+        if (offset <= chunk_.size()) [[likely]]
+            at_ = token.data();
     }
 
 private:

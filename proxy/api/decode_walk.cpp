@@ -140,7 +140,7 @@ void Walk::wrong_type(const Field& field) {
     note(field.kinds, true, std::string{"must be "} + name);
 }
 
-void Walk::judge(const Field& field, const Verdict& verdict, std::string_view value) {
+void Walk::judge(const Field& field, Verdict verdict, std::string_view value) {
     note(field.kinds, verdict.outcome == Verdict::refused, verdict.text(value));
 }
 

@@ -71,7 +71,7 @@ private:
     void element_text(std::string_view value);
     void refuse_root();
     void wrong_type(const Field& field);
-    void judge(const Field& field, const Verdict& verdict, std::string_view value);
+    void judge(const Field& field, Verdict verdict, std::string_view value);
     void note(Kinds kinds, bool refuses, std::string reason);
     const Field* too_many(const Level& list);
     void given_twice(const Field& field);
