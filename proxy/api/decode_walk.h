@@ -62,6 +62,7 @@ private:
     bool outermost() const noexcept { return top_ == levels_.data(); }
     const Field* expected();
     void enter(const Level& level);
+    void begin_element();
     void begin_root();
     void begin_item(const Field& field, bool element);
     void begin_other_list(const Field* field, bool element);

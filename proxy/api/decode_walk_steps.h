@@ -8,7 +8,7 @@
 namespace ipvsproxy::api {
 
 inline void Walk::enter(const Level& level) {
-    assert(top_ + 1 != levels_.data() + levels_.size());
+    assert(top_ != levels_.data() + levels_.size() - 1);
     *++top_ = level;
 }
 
@@ -29,18 +29,24 @@ inline void Walk::begin_object() {
         ++skip_;
         return;
     }
-    const bool element = top_->is_list();
+    const auto& level = *top_;
+    if (level.fields == nullptr) return begin_element();
+    if (level.current == nullptr) skip_ = 1;
+    else if (level.current->shape == Shape::object) enter({.fields = level.current->inside});
+    else begin_item(*level.current, false);
+}
+
+/// Of a list, or outside of all objects.
+inline void Walk::begin_element() {
     const Field* field = expected();
     if (field == nullptr) {
         if (outermost()) begin_root();
         else skip_ = 1;
-    } else if (field->shape == Shape::object) {
-        enter({.fields = field->inside});
-    } else if (element && field->shape == Shape::objects) {
+    } else if (field->shape == Shape::objects) {
         field->next(*draft_);
         enter({.fields = field->inside});
     } else {
-        begin_item(*field, element);
+        begin_item(*field, true);
     }
 }
 
