@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 #include <initializer_list>
+#include <memory>
 #include <utility>
 
 #include "proxy/api/decode_draft.h"
@@ -314,7 +315,8 @@ void Draft::reset() {
     initial_events_end = false;
     findings.clear();
     if ((touched & of_service) != 0) {
-        service = {};
+        std::destroy_at(&service);
+        std::construct_at(&service);
         for (auto* text :
              {&type, &cluster_ip, &session_affinity, &external_policy, &internal_policy})
             text->clear();
