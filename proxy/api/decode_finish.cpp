@@ -164,15 +164,17 @@ void finish_endpoints(Draft& draft, Notes& notes, model::EndpointSlice& slice) {
         draft.endpoints[index].endpoint.node_hints = std::move(nodes);
     }
     slice.endpoints.reserve(draft.endpoints.size());
-    for (std::size_t i = 0; i < draft.endpoints.size(); ++i) {
-        const auto& [endpoint, any_address, good_address] = draft.endpoints[i];
-        if (!any_address)
-            notes.warn(at("endpoints", i, ".addresses"), "empty, endpoint passed over");
+    for (const auto& one : draft.endpoints) {
+        const auto& [endpoint, any_address, good_address] = one;
+        const auto addresses = [&](std::string_view rest) {
+            return at("endpoints", static_cast<std::size_t>(&one - draft.endpoints.data()), rest);
+        };
+        if (!any_address) notes.warn(addresses(".addresses"), "empty, endpoint passed over");
         if (!good_address) continue;
         if (endpoint.address.family() != slice.family) {
-            notes.warn(at("endpoints", i, ".addresses[0]"), endpoint.address.text() + " is not " +
-                                                                std::string{name(slice.family)} +
-                                                                ", endpoint passed over");
+            notes.warn(addresses(".addresses[0]"), endpoint.address.text() + " is not " +
+                                                       std::string{name(slice.family)} +
+                                                       ", endpoint passed over");
             continue;
         }
         slice.endpoints.push_back(endpoint);
