@@ -96,7 +96,7 @@ void finish_addresses(Draft& draft, Origin origin, Notes& notes) {
         draft.cluster_ip = draft.cluster_ips.front();
     // It fills in ipFamilies too; an object without them is older than they are, and has one.
     const bool has_one = origin == Origin::server && draft.ip_families.empty();
-    if (draft.cluster_ips.empty() || has_one) draft.cluster_ips = {draft.cluster_ip};
+    if (draft.cluster_ips.empty() || has_one) draft.cluster_ips.assign(1, draft.cluster_ip);
     service.headless = draft.cluster_ip.empty() || draft.cluster_ip == "None";
     if (!service.headless) service.cluster_ip = cluster_ips(draft, notes);
     for (const auto& ingress : draft.ingress)
