@@ -27,16 +27,15 @@ template <class Observed, class Desired, class Visit>
 void for_each_difference(Observed have, Observed have_end, Desired want, Desired want_end,
                          const Visit& visit) {
     while (have != have_end && want != want_end) {
-        const auto order = have->first <=> want->first;
-        if (order < 0) {
-            visit(have->first, &have->second, nullptr);
-            ++have;
-        } else if (order > 0) {
-            visit(want->first, nullptr, &want->second);
-            ++want;
-        } else {
+        if (have->first == want->first) { // mostly, and that is found sooner than order
             if (!(have->second == want->second)) visit(want->first, &have->second, &want->second);
             ++have;
+            ++want;
+        } else if (have->first < want->first) {
+            visit(have->first, &have->second, nullptr);
+            ++have;
+        } else {
+            visit(want->first, nullptr, &want->second);
             ++want;
         }
     }

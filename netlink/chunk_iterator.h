@@ -28,6 +28,9 @@ public:
         enter();
         if (here_ != nullptr) here_ += at;
     }
+    /// The same place, of those who have it at hand. @param last behind the chunk's last element
+    ChunkIterator(Chunks* chunks, std::size_t chunk, pointer here, pointer last) noexcept
+        : chunks_{chunks}, chunk_{chunk}, here_{here}, last_{last} {}
     ChunkPlace place() const noexcept {
         if (here_ == nullptr) return {chunk_, 0};
         return {chunk_, static_cast<std::size_t>(here_ - (*chunks_)[chunk_].data())};

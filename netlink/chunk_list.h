@@ -43,13 +43,11 @@ public:
 
     /// Behind all others. What is appended leaves full chunks behind it. @return where it stands.
     template <class... Arguments> iterator append(Arguments&&... arguments) {
-        if (chunks_.empty() || chunks_.back().size() >= limit) chunks_.emplace_back();
+        if (chunks_.empty() || is_full(chunks_.back())) make_room_behind();
         auto& chunk = chunks_.back();
-        if (chunk.size() == chunk.capacity())
-            chunk.reserve(chunks_.size() > 1 ? limit : std::min(chunk.size() + growth, limit));
-        chunk.emplace_back(std::forward<Arguments>(arguments)...);
+        Element* const here = &chunk.emplace_back(std::forward<Arguments>(arguments)...);
         ++size_;
-        return {&chunks_, chunks_.size() - 1, chunk.size() - 1};
+        return {&chunks_, chunks_.size() - 1, here, here + 1};
     }
     /// Before `place`, which is not the end. @return where it stands.
     iterator insert(iterator place, Element element) {
@@ -112,6 +110,16 @@ private:
     }
     static auto offset(auto& all, std::size_t at) {
         return all.begin() + static_cast<std::ptrdiff_t>(at);
+    }
+    static bool is_full(const Chunk& chunk) {
+        return chunk.size() == chunk.capacity() || chunk.size() >= limit;
+    }
+    /// Seldom done, and so kept apart from what is done for each element.
+    [[gnu::noinline]] void make_room_behind() {
+        if (chunks_.empty() || chunks_.back().size() >= limit) chunks_.emplace_back();
+        auto& chunk = chunks_.back();
+        if (chunk.size() == chunk.capacity())
+            chunk.reserve(chunks_.size() > 1 ? limit : std::min(chunk.size() + growth, limit));
     }
     static void trim(Chunk& chunk) {
         if (chunk.capacity() > 2 * (chunk.size() + growth)) chunk.shrink_to_fit();

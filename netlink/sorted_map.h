@@ -80,7 +80,7 @@ public:
 
     template <class... Arguments>
     std::pair<iterator, bool> try_emplace(const Key& key, Arguments&&... arguments) {
-        if (empty() || list_.back().first < key)
+        if (ends_before(key))
             return {list_.append(std::in_place, key, std::forward<Arguments>(arguments)...), true};
         const auto place = lower_bound(key);
         if (!(key < place->first)) return {place, false};
@@ -95,6 +95,8 @@ public:
         result.first->second = std::move(value);
         return result;
     }
+    /// Whether the key is greater than all that are there.
+    bool ends_before(const Key& key) const { return empty() || list_.back().first < key; }
     /// As try_emplace, of a key that is greater than all that are there: nobody looks whether it
     /// is.
     template <class... Arguments> void append(const Key& key, Arguments&&... arguments) {
