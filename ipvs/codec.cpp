@@ -62,17 +62,29 @@ std::uint8_t persistence_prefix(Family family, std::uint32_t netmask) noexcept {
     return static_cast<std::uint8_t>(std::min<std::uint32_t>(netmask, 128));
 }
 
-void put_service_key(AttributeWriter& out, const ServiceKey& key) {
-    out.u16(IPVS_SVC_ATTR_AF, address_family(key.address.family()));
-    out.u16(IPVS_SVC_ATTR_PROTOCOL, static_cast<std::uint16_t>(key.protocol));
-    out.bytes(IPVS_SVC_ATTR_ADDR, key.address.bytes());
-    out.be16(IPVS_SVC_ATTR_PORT, key.port.value);
+/// Where the value of the attribute stands that is written next, in a message that begins there.
+std::size_t next_value(const AttributeWriter& out, std::size_t start) noexcept {
+    return out.size() - start + netlink::aligned(sizeof(nlattr));
 }
 
-void put_named_service(AttributeWriter& out, const ServiceKey& key) {
+/// @param start of the message
+KeyPlaces put_service_key(AttributeWriter& out, std::size_t start, const ServiceKey& key) {
+    KeyPlaces places;
+    out.u16(IPVS_SVC_ATTR_AF, address_family(key.address.family()));
+    places.protocol = next_value(out, start);
+    out.u16(IPVS_SVC_ATTR_PROTOCOL, static_cast<std::uint16_t>(key.protocol));
+    places.address = next_value(out, start);
+    out.bytes(IPVS_SVC_ATTR_ADDR, key.address.bytes());
+    places.port = next_value(out, start);
+    out.be16(IPVS_SVC_ATTR_PORT, key.port.value);
+    return places;
+}
+
+KeyPlaces put_named_service(AttributeWriter& out, std::size_t start, const ServiceKey& key) {
     const std::size_t nested = out.begin_nested(IPVS_CMD_ATTR_SERVICE);
-    put_service_key(out, key);
+    const KeyPlaces places = put_service_key(out, start, key);
     out.end_nested(nested);
+    return places;
 }
 
 void put_service_spec(AttributeWriter& out, const ServiceOperation& operation) {
@@ -88,32 +100,26 @@ void put_service_spec(AttributeWriter& out, const ServiceOperation& operation) {
             netmask(operation.key->address.family(), spec.persistence_prefix));
 }
 
-void put(Messages& messages, std::uint16_t family, const ServiceOperation& operation) {
+KeyPlaces put(Messages& messages, std::uint16_t family, const ServiceOperation& operation) {
+    const std::size_t start = messages.bytes().size();
     AttributeWriter out = begin(messages, family, static_cast<int>(operation.command));
     const std::size_t nested = out.begin_nested(IPVS_CMD_ATTR_SERVICE);
-    put_service_key(out, *operation.key);
+    const KeyPlaces places = put_service_key(out, start, *operation.key);
     if (operation.spec != nullptr) put_service_spec(out, operation);
     out.end_nested(nested);
     messages.finish();
+    return places;
 }
 
-/// Where the values stand that are a real server's own, from the beginning of its message.
-struct OwnValues {
-    std::size_t address{}, port{};
-};
-
-OwnValues put(Messages& messages, std::uint16_t family, const DestinationOperation& operation) {
+KeyPlaces put(Messages& messages, std::uint16_t family, const DestinationOperation& operation) {
     const DestinationKey& key = *operation.key;
     const std::size_t start = messages.bytes().size();
-    constexpr auto header = netlink::aligned(sizeof(nlattr));
-    const auto next_value = [&] { return messages.bytes().size() - start + header; };
     AttributeWriter out = begin(messages, family, static_cast<int>(operation.command));
-    put_named_service(out, key.service);
+    KeyPlaces places = put_named_service(out, start, key.service);
     const std::size_t nested = out.begin_nested(IPVS_CMD_ATTR_DEST);
-    OwnValues own;
-    own.address = next_value();
+    places.server_address = next_value(out, start);
     out.bytes(IPVS_DEST_ATTR_ADDR, key.address.bytes());
-    own.port = next_value();
+    places.server_port = next_value(out, start);
     out.be16(IPVS_DEST_ATTR_PORT, key.port.value);
     out.u16(IPVS_DEST_ATTR_ADDR_FAMILY, address_family(key.address.family()));
     if (operation.spec != nullptr) {
@@ -125,16 +131,39 @@ OwnValues put(Messages& messages, std::uint16_t family, const DestinationOperati
     }
     out.end_nested(nested);
     messages.finish();
-    return own;
+    return places;
 }
 
-/// Whether the requests differ in what OwnValues names alone.
-bool alike(const DestinationOperation& one, const DestinationOperation& other) {
-    if (one.command != other.command || (one.spec == nullptr) != (other.spec == nullptr))
-        return false;
-    if (one.spec != nullptr && !(*one.spec == *other.spec)) return false;
-    return one.key->service == other.key->service &&
+template <class Spec> bool same(const Spec* one, const Spec* other) {
+    return one == nullptr || other == nullptr ? one == other : *one == *other;
+}
+
+/// Whether the requests differ in what KeyPlaces names alone.
+bool alike(const ServiceOperation& one, const ServiceOperation& other) {
+    return one.command == other.command && same(one.spec, other.spec) &&
+           one.scheduler == other.scheduler &&
            one.key->address.family() == other.key->address.family();
+}
+bool alike(const DestinationOperation& one, const DestinationOperation& other) {
+    return one.command == other.command && same(one.spec, other.spec) &&
+           one.key->service.address.family() == other.key->service.address.family() &&
+           one.key->address.family() == other.key->address.family();
+}
+
+void set_address(std::uint8_t* at, const Address& address) noexcept {
+    const auto bytes = address.bytes();
+    if (address.family() == Family::v4) std::memcpy(at, bytes.data(), 4);
+    else std::memcpy(at, bytes.data(), 16);
+}
+
+void set_u16(std::uint8_t* at, std::uint16_t value) noexcept {
+    std::memcpy(at, &value, sizeof value);
+}
+
+void set_key(std::uint8_t* message, const KeyPlaces& places, const ServiceKey& key) noexcept {
+    set_u16(message + places.protocol, static_cast<std::uint16_t>(key.protocol));
+    set_address(message + places.address, key.address);
+    set_u16(message + places.port, htons(key.port.value));
 }
 
 using ServiceAttributes = AttributeTable<IPVS_SVC_ATTR_MAX + 1>;
@@ -203,23 +232,33 @@ void put_operation(Messages& out, std::uint16_t family, const Operation& operati
 }
 
 void OperationEncoder::put(const Operation& operation) {
-    const auto* const destination = std::get_if<DestinationOperation>(&operation);
-    if (destination == nullptr) {
-        before_ = nullptr;
-        return put_operation(out_, family_, operation);
+    if (out_.empty()) {
+        service_ = nullptr;
+        destination_ = nullptr;
     }
-    if (before_ == nullptr || out_.empty() || !alike(*before_, *destination)) {
-        const auto own = ipvs::put(out_, family_, *destination);
-        address_at_ = own.address;
-        port_at_ = own.port;
-    } else {
+    std::visit([this](const auto& each) { put(each); }, operation);
+}
+
+void OperationEncoder::put(const ServiceOperation& operation) {
+    if (service_ != nullptr && alike(*service_, operation))
+        set_key(out_.repeat().data(), places_, *operation.key);
+    else places_ = ipvs::put(out_, family_, operation);
+    service_ = &operation;
+    destination_ = nullptr;
+}
+
+void OperationEncoder::put(const DestinationOperation& operation) {
+    if (destination_ != nullptr && alike(*destination_, operation)) {
         auto* const message = out_.repeat().data();
-        const auto address = destination->key->address.bytes();
-        const std::uint16_t port = htons(destination->key->port.value);
-        std::memcpy(message + address_at_, address.data(), address.size());
-        std::memcpy(message + port_at_, &port, sizeof port);
+        const DestinationKey& key = *operation.key;
+        set_key(message, places_, key.service);
+        set_address(message + places_.server_address, key.address);
+        set_u16(message + places_.server_port, htons(key.port.value));
+    } else {
+        places_ = ipvs::put(out_, family_, operation);
     }
-    before_ = destination;
+    destination_ = &operation;
+    service_ = nullptr;
 }
 
 void put_services_query(Messages& out, std::uint16_t family) {
@@ -229,7 +268,7 @@ void put_services_query(Messages& out, std::uint16_t family) {
 
 void put_destinations_query(Messages& out, std::uint16_t family, const ServiceKey& service) {
     AttributeWriter writer = begin(out, family, IPVS_CMD_GET_DEST);
-    put_named_service(writer, service);
+    put_named_service(writer, 0, service);
     out.finish();
 }
 

@@ -21,9 +21,14 @@ std::optional<Protocol> known_protocol(std::uint16_t number) noexcept;
 /// `family` is the number that the kernel gave the family "IPVS" (nlmsg_type).
 void put_operation(netlink::Messages& out, std::uint16_t family, const Operation& operation);
 
-/// Puts operations one after the other, as `put_operation` does. Real servers of one virtual server
-/// mostly differ in their address and port alone: such a request is a copy of the one before, with
-/// these in it.
+/// Where the values of a key stand, from the beginning of its message.
+struct KeyPlaces {
+    std::size_t protocol{}, address{}, port{};   ///< of the virtual server
+    std::size_t server_address{}, server_port{}; ///< of the real server
+};
+
+/// Puts operations one after the other, as `put_operation` does. Most differ from the one before in
+/// their key alone: such a request is a copy of that one, with its own key in it.
 class OperationEncoder {
 public:
     /// @param out outlives this; nobody else puts anything there, but it may be cleared.
@@ -32,10 +37,14 @@ public:
     void put(const Operation& operation);
 
 private:
+    void put(const ServiceOperation& operation);
+    void put(const DestinationOperation& operation);
+
     netlink::Messages& out_;
     std::uint16_t family_;
-    const DestinationOperation* before_{}; ///< the last message's, where it is one of these
-    std::size_t address_at_{}, port_at_{}; ///< in that message
+    const ServiceOperation* service_{};         ///< the last message's, where it is one of these
+    const DestinationOperation* destination_{}; ///< the same
+    KeyPlaces places_;                          ///< in that message
 };
 
 /// Every virtual server; to be sent as a dump.

@@ -14,7 +14,8 @@ constexpr std::string_view filling_scheduler = "rr";
 
 /// mh computes its whole table anew at each change of its real servers.
 bool rebuilds_at_each_change(const ServiceSpec& spec) noexcept {
-    return spec.scheduler == "mh";
+    static constexpr Name maglev{"mh"};
+    return spec.scheduler == maglev;
 }
 
 bool gets_destinations(const TableChanges& changes, const ServiceKey& service) {
@@ -37,7 +38,8 @@ std::uint64_t mixed(std::uint64_t value) noexcept {
 std::uint64_t rank(const DestinationKey& key, std::uint64_t salt) noexcept {
     std::array<std::uint64_t, 2> words{};
     const auto bytes = key.address.bytes();
-    std::memcpy(words.data(), bytes.data(), std::min(bytes.size(), sizeof words));
+    if (key.address.family() == Family::v4) std::memcpy(words.data(), bytes.data(), 4);
+    else std::memcpy(words.data(), bytes.data(), 16);
     return mixed(mixed(mixed(salt + key.port.value) + words[0]) + words[1]);
 }
 
@@ -62,8 +64,10 @@ public:
     Portions(const std::function<Execution(const Operations&)>& execute, Outcome& outcome)
         : execute_{execute}, outcome_{outcome} {}
 
-    void add(const Operation& operation) {
-        operations_.push_back(operation);
+    /// Before the first: how many there will be.
+    void expect(std::size_t count) { operations_.reserve(std::min(count, portion)); }
+    template <class One> void add(const One& operation) {
+        operations_.emplace_back(operation);
         if (operations_.size() == portion) run();
     }
     void run() {
@@ -158,6 +162,7 @@ Outcome apply_in_order(const TableChanges& changes, std::uint64_t order_salt,
                        const std::function<Execution(const Operations&)>& execute) {
     Outcome outcome;
     Portions portions{execute, outcome};
+    portions.expect(changes.services.size() + changes.destinations.size());
     fill(changes, order_salt, portions);
     const std::size_t refused_before = outcome.services.size();
     switch_over(changes, outcome, portions);
