@@ -101,9 +101,12 @@ private:
     /// Traffic to an address without a virtual server behind it would end at whatever listens on
     /// the node itself; so such an address stays unbound until there is one.
     void skip_addresses_without_server(DeviceAddressChanges& changes) {
-        ChunkPlace last; // addresses come in their order
+        auto open = open_.begin(); // addresses come in their order
         erase_if(changes.add, [&](const auto& entry) {
-            if (open_.contains(entry.first.address, last)) return false;
+            const auto& address = entry.first.address;
+            while (open != open_.end() && *open != address && *open < address)
+                ++open;
+            if (open != open_.end() && *open == address) return false;
             outcome_.skipped.push_back(entry.first);
             return true;
         });
