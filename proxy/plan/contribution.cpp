@@ -12,6 +12,8 @@ using model::Service;
 using model::ServicePort;
 using model::ServiceType;
 
+constexpr ipvs::Name maglev{"mh"};
+
 bool is_proxied(const Service& service) {
     return !service.headless && !service.other_proxy && service.type != ServiceType::external_name;
 }
@@ -44,7 +46,7 @@ ipvs::ServiceSpec server_spec(const Service& service, Family family, const Setti
     ipvs::ServiceSpec spec;
     spec.scheduler = settings.scheduler;
     spec.persistence_prefix = family == Family::v4 ? 32 : 128;
-    if (settings.scheduler == "mh") spec.flags |= ipvs::flag_scheduler_2;
+    if (spec.scheduler == maglev) spec.flags |= ipvs::flag_scheduler_2;
     if (service.client_ip_affinity) {
         spec.flags |= ipvs::flag_persistent;
         spec.timeout_seconds = static_cast<std::uint32_t>(service.client_ip_affinity->count());
@@ -79,13 +81,13 @@ public:
 
 private:
     void derive_port(const ServicePort& port) {
-        all_ = merge_endpoints(slices_, family_, port.name, port.protocol);
+        const auto all = merge_endpoints(slices_, family_, port.name, port.protocol);
         scope_ = {.internal_local = service_.internal_local,
                   .external_local = external_policy_local(service_),
                   .external = port.node_port || !ingress_vips_.empty() || !external_ips_.empty()};
-        groups_ = group_endpoints(all_, scope_, node_);
+        groups_ = group_endpoints(all, scope_, node_);
         fell_back_ = false;
-        add_hairpin(port);
+        add_hairpin(port, all);
         add_cluster_ip(port);
         if (settings_.external_ips)
             for (const auto& ip : external_ips_)
@@ -93,12 +95,12 @@ private:
         for (const auto& ip : ingress_vips_)
             add_ingress(ip, port);
         if (port.node_port) add_node_port(*port.node_port, port);
-        add_udp_flows(port);
-        count_local_endpoints();
+        add_udp_flows(port, all);
+        count_local_endpoints(all);
     }
 
-    void add_hairpin(const ServicePort& port) {
-        for (const auto& [endpoint, number] : all_)
+    void add_hairpin(const ServicePort& port, const Candidates& all) {
+        for (const auto& [endpoint, number] : all)
             if (is_local(*endpoint, node_))
                 add_entry(SetRole::loop_back,
                           {endpoint->address, port.protocol, number, Prefix{endpoint->address}});
@@ -174,10 +176,10 @@ private:
     }
 
     /// Flows that a serving endpoint no longer answers for are stale; without any, nothing is.
-    void add_udp_flows(const ServicePort& port) {
+    void add_udp_flows(const ServicePort& port, const Candidates& all) {
         if (port.protocol != Protocol::udp) return;
         std::set<AddressPort> serving;
-        for (const auto& candidate : all_)
+        for (const auto& candidate : all)
             if (candidate.endpoint->serving) serving.insert(serving.end(), candidate.at());
         if (serving.empty()) return;
         const auto add = [&](const Address& address, Port number) {
@@ -194,9 +196,9 @@ private:
                 add(ip, *port.node_port);
     }
 
-    void count_local_endpoints() {
+    void count_local_endpoints(const Candidates& all) {
         if (is_health_checked())
-            for (const auto& [endpoint, number] : all_)
+            for (const auto& [endpoint, number] : all)
                 if (endpoint->ready && is_local(*endpoint, node_))
                     ready_local_.insert(endpoint->address);
         if (!fell_back_ || !groups_.any) return;
@@ -244,7 +246,6 @@ private:
     std::vector<Prefix> ranges_;
     ipvs::ServiceSpec spec_;
     bool node_admitted_{};
-    Candidates all_;                // of the port being derived
     TrafficScope scope_;            // of the port being derived
     EndpointGroups groups_;         // of the port being derived
     bool fell_back_{};              // one of its virtual servers wanted local endpoints in vain
@@ -264,7 +265,8 @@ template <class T> void sort_once(std::vector<T>& values) {
 /// external IP that is its cluster IP too), the last wish stands: kube-proxy writes them in the
 /// order in which they are derived here.
 void keep_last_of_each(std::vector<VirtualServer>& servers) {
-    if (servers.size() > 1) std::ranges::stable_sort(servers, {}, &VirtualServer::key);
+    if (servers.size() < 2) return servers.shrink_to_fit();
+    std::ranges::stable_sort(servers, {}, &VirtualServer::key);
     const auto same = [](const auto& one, const auto& other) { return one.key == other.key; };
     const auto first_kept = std::unique(servers.rbegin(), servers.rend(), same).base();
     servers.erase(servers.begin(), first_kept);

@@ -50,10 +50,14 @@ bool allowed(const Endpoint& endpoint, Topology mode, const NodeFacts& node) {
 }
 
 template <class Test> std::vector<AddressPort> select(const Candidates& all, const Test& test) {
-    std::vector<AddressPort> chosen;
-    chosen.reserve(all.size()); // mostly all, or none
-    for (const auto& candidate : all)
-        if (test(*candidate.endpoint)) chosen.push_back(candidate.at());
+    const auto first = std::ranges::find_if(
+        all, [&](const Candidate& candidate) { return test(*candidate.endpoint); });
+    if (first == all.end()) return {};
+    std::vector<AddressPort> chosen(static_cast<std::size_t>(all.end() - first)); // mostly all
+    auto place = chosen.begin();
+    for (auto at = first; at != all.end(); ++at)
+        if (test(*at->endpoint)) *place++ = at->at();
+    chosen.erase(place, chosen.end());
     chosen.shrink_to_fit(); // it is kept, by the ten thousand: no more memory than needed
     return chosen;
 }
