@@ -50,6 +50,22 @@ public:
                                       spec);
         at->second.spec = spec;
     }
+    /// One more owner wants all of these keys so. @param all from whose elements, in turn,
+    /// `key_of` makes rising keys: behind one that came last no other is searched for.
+    template <class List, class KeyOf>
+    void want_rising(const List& all, const KeyOf& key_of, const Spec& spec) {
+        bool last = false;
+        for (const auto& element : all) {
+            const Key key = key_of(element);
+            last = last || wanted_.ends_before(key);
+            if (!last) {
+                want(key, spec);
+                continue;
+            }
+            wanted_.append(key, Wanted{spec, 1});
+            if (listed_) differences_.wish_changed(key, std::nullopt, spec);
+        }
+    }
     /// The owner that wanted it wants it otherwise now.
     void alter(const Key& key, const Spec& spec) {
         auto& wanted = wanted_.at(key);

@@ -55,8 +55,12 @@ std::size_t NodeChanges::size() const noexcept {
 }
 
 void NodeState::replace(const model::ObjectName& service, Contribution contribution) {
-    const auto at = contributions_.try_emplace(contributions_.end(), service); // mostly in order
-    const Contribution before = std::exchange(at->second, std::move(contribution));
+    const auto known = contributions_.size();
+    const auto at = contributions_.try_emplace(contributions_.end(), // mostly in order
+                                               service, std::move(contribution));
+    Contribution before;
+    if (contributions_.size() == known) // it was there, and so nothing was moved yet
+        before = std::exchange(at->second, std::move(contribution));
     const Contribution& after = at->second;
     compare(
         before.entries, after.entries,
@@ -164,8 +168,8 @@ void NodeState::release(const model::ObjectName& name, const VirtualServer& serv
 
 void NodeState::enact(const VirtualServer& server) {
     services_.want(server.key, server.spec);
-    for (const auto& at : server.destinations)
-        destinations_.want(destination(server, at), {});
+    destinations_.want_rising(server.destinations,
+                              [&](const AddressPort& at) { return destination(server, at); }, {});
 }
 
 void NodeState::withdraw(const VirtualServer& server) {
