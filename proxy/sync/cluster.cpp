@@ -45,17 +45,39 @@ std::vector<Address> outer_addresses(const model::Service& service) {
 /// Looks keys up that come in rising order: after one, the next is mostly the next in the map too.
 template <class Map> class Search {
 public:
-    explicit Search(const Map& map) : map_{map}, at_{map.end()} {}
+    explicit Search(const Map& map) : map_{map}, at_{map.begin()} {}
     const typename Map::mapped_type* find(const typename Map::key_type& key) {
-        if (at_ != map_.end() && at_->first < key) ++at_;
-        if (at_ == map_.end() || at_->first != key) at_ = map_.lower_bound(key);
-        return at_ != map_.end() && at_->first == key ? &at_->second : nullptr;
+        if (at_ == map_.end() || !(at_->first == key)) {
+            at_ = map_.lower_bound(key);
+            if (at_ == map_.end() || !(at_->first == key)) return nullptr;
+        }
+        const auto* const found = &at_->second;
+        ++at_;
+        return found;
     }
 
 private:
     const Map& map_;
-    typename Map::const_iterator at_;
+    typename Map::const_iterator at_; ///< where the next is expected
 };
+
+/// Each that is in one of two ordered lists, once and in order.
+template <class List, class Take>
+void for_each_of_both(const List& one, const List& other, const Take& take) {
+    auto at = one.begin();
+    auto beside = other.begin();
+    while (at != one.end() && beside != other.end())
+        if (*at == *beside) { // mostly: at the start both have all
+            take(*at++);
+            ++beside;
+        } else if (*at < *beside) {
+            take(*at++);
+        } else {
+            take(*beside++);
+        }
+    std::for_each(at, one.end(), take);
+    std::for_each(beside, other.end(), take);
+}
 
 } // namespace
 
@@ -96,20 +118,17 @@ bool Cluster::set_interfaces(std::span<const InterfaceAddress> elsewhere) {
 }
 
 void Cluster::derive() {
-    std::vector<model::ObjectName> names;
     const auto asked = std::exchange(to_derive_, {}), dirty = store_.take_dirty();
-    names.reserve(std::max(asked.size(), dirty.size())); // at the start both have all
-    std::ranges::set_union(asked, dirty, std::back_inserter(names));
     derived_ = store_.changed();
     auto triggers = store_.take_triggers();
     triggers_.insert(triggers_.end(), triggers.begin(), triggers.end());
     Search services{store_.services()};
     Search slices{store_.all_slices()};
     static const model::Store::Slices none;
-    for (const auto& name : names) {
+    for_each_of_both(asked, dirty, [&](const model::ObjectName& name) {
         const auto* of_service = slices.find(name);
         derive(name, services.find(name), of_service == nullptr ? none : *of_service);
-    }
+    });
 }
 
 /// It stays among those that changed, and is derived once more with all others.
@@ -141,9 +160,12 @@ void Cluster::index(const model::ObjectName& name, const model::Service* service
                                 return port.node_port.has_value();
                             });
     if (node_ports) on_node_ports_.insert(name);
-    else on_node_ports_.erase(name);
+    else if (!on_node_ports_.empty()) on_node_ports_.erase(name);
 
-    auto next = service == nullptr ? std::vector<Address>{} : outer_addresses(*service);
+    const bool outer =
+        service != nullptr && !(service->external_ips.empty() && service->ingress_vips.empty());
+    if (!outer && outer_addresses_.empty()) return; // as in most clusters
+    auto next = outer ? outer_addresses(*service) : std::vector<Address>{};
     const auto known = outer_addresses_.find(name);
     if (known != outer_addresses_.end() ? known->second == next : next.empty()) return;
     if (known != outer_addresses_.end()) {
@@ -251,10 +273,14 @@ void Cluster::open_doors(Round& round) {
     auto first = wanted.begin(); // addresses come in the order of the virtual servers
     Search search{coming};
     const bool all = all_come(coming);
+    const auto stands = [&](const Address& address) {
+        return first != wanted.end() && first->first.address == address;
+    };
     erase_if(round.changes.addresses.add, [&](const auto& entry) {
         const auto& address = entry.first.address;
-        first = wanted.lower_bound(first, {address, {}, {}});
-        if (all) return first == wanted.end() || first->first.address != address;
+        if (first != wanted.end() && first->first.address < address) ++first; // mostly to it
+        if (!stands(address)) first = wanted.lower_bound(first, {address, {}, {}});
+        if (all) return !stands(address);
         bool is_there = false, comes = false;
         for (auto at = first; at != wanted.end() && at->first.address == address; ++at) {
             is_there = is_there || services.believed_present(at->first);
