@@ -41,12 +41,18 @@ public:
         return search<const_iterator>(*this, test);
     }
 
-    /// Behind all others. What is appended leaves full chunks behind it. @return where it stands.
-    template <class... Arguments> iterator append(Arguments&&... arguments) {
-        if (chunks_.empty() || is_full(chunks_.back())) make_room_behind();
-        auto& chunk = chunks_.back();
-        Element* const here = &chunk.emplace_back(std::forward<Arguments>(arguments)...);
+    /// Behind all others. What is appended leaves full chunks behind it. Flat, so that no room is
+    /// looked for once more where there is some.
+    template <class... Arguments> [[gnu::flatten]] Element& add(Arguments&&... arguments) {
+        if (chunks_.empty() || is_full(chunks_.back()))
+            return add_to_another(std::forward<Arguments>(arguments)...);
+        Element& here = chunks_.back().emplace_back(std::forward<Arguments>(arguments)...);
         ++size_;
+        return here;
+    }
+    /// The same. @return where it stands.
+    template <class... Arguments> iterator append(Arguments&&... arguments) {
+        Element* const here = &add(std::forward<Arguments>(arguments)...);
         return {&chunks_, chunks_.size() - 1, here, here + 1};
     }
     /// Before `place`, which is not the end. @return where it stands.
@@ -114,12 +120,17 @@ private:
     static bool is_full(const Chunk& chunk) {
         return chunk.size() == chunk.capacity() || chunk.size() >= limit;
     }
-    /// Seldom done, and so kept apart from what is done for each element.
-    [[gnu::noinline]] void make_room_behind() {
+    /// Where the last chunk is full. Seldom done, and so kept apart from what is done for each
+    /// element.
+    template <class... Arguments>
+    [[gnu::noinline]] Element& add_to_another(Arguments&&... arguments) {
         if (chunks_.empty() || chunks_.back().size() >= limit) chunks_.emplace_back();
         auto& chunk = chunks_.back();
         if (chunk.size() == chunk.capacity())
             chunk.reserve(chunks_.size() > 1 ? limit : std::min(chunk.size() + growth, limit));
+        Element& here = chunk.emplace_back(std::forward<Arguments>(arguments)...);
+        ++size_;
+        return here;
     }
     static void trim(Chunk& chunk) {
         if (chunk.capacity() > 2 * (chunk.size() + growth)) chunk.shrink_to_fit();

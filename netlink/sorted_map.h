@@ -100,7 +100,7 @@ public:
     /// As try_emplace, of a key that is greater than all that are there: nobody looks whether it
     /// is.
     template <class... Arguments> void append(const Key& key, Arguments&&... arguments) {
-        list_.append(std::in_place, key, std::forward<Arguments>(arguments)...);
+        list_.add(std::in_place, key, std::forward<Arguments>(arguments)...);
     }
     void clear() { list_ = {}; }
     /// Empties it: each key with its value to `take`, which may move the value, in order. Memory
