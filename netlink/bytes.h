@@ -47,6 +47,7 @@ public:
 
     std::size_t size() const noexcept { return size_; }
     std::uint8_t* data() noexcept { return memory_.get(); }
+    const std::uint8_t* data() const noexcept { return memory_.get(); }
     operator Bytes() const noexcept { return {memory_.get(), size_}; }
 
 private:

@@ -54,7 +54,7 @@ int decode_done(const Message& message) noexcept {
 }
 
 AttributeWriter Messages::begin_bytes(std::uint16_t type, std::uint16_t flags, Bytes header) {
-    starts_.push_back(buffer_.size());
+    begin_here();
     const nlmsghdr first{.nlmsg_len = 0,
                          .nlmsg_type = type,
                          .nlmsg_flags = static_cast<std::uint16_t>(flags | NLM_F_REQUEST),
@@ -69,14 +69,14 @@ AttributeWriter Messages::begin_bytes(std::uint16_t type, std::uint16_t flags, B
 }
 
 void Messages::finish() noexcept {
-    const std::size_t start = starts_.back();
+    const std::size_t start = offset(count() - 1);
     const auto length = static_cast<std::uint32_t>(buffer_.size() - start);
     std::memcpy(buffer_.data() + start, &length, sizeof length);
 }
 
 std::span<std::uint8_t> Messages::repeat() {
-    const std::size_t start = starts_.back(), size = buffer_.size() - start;
-    starts_.push_back(buffer_.size());
+    const std::size_t start = offset(count() - 1), size = buffer_.size() - start;
+    begin_here();
     std::uint8_t* const copy = buffer_.extend(size);
     std::memcpy(copy, buffer_.data() + start, size);
     return {copy, size};
@@ -88,7 +88,15 @@ void Messages::clear() noexcept {
 }
 
 std::size_t Messages::offset(std::size_t index) const noexcept {
-    return index < starts_.size() ? starts_[index] : buffer_.size();
+    if (index >= count()) return buffer_.size();
+    std::size_t start = 0;
+    std::memcpy(&start, starts_.data() + index * sizeof start, sizeof start);
+    return start;
+}
+
+void Messages::begin_here() {
+    const std::size_t start = buffer_.size();
+    std::memcpy(starts_.extend(sizeof start), &start, sizeof start);
 }
 
 Bytes Messages::bytes(std::size_t first, std::size_t last) const noexcept {
@@ -96,17 +104,19 @@ Bytes Messages::bytes(std::size_t first, std::size_t last) const noexcept {
 }
 
 std::size_t Messages::fitting(std::size_t first, std::size_t limit) const noexcept {
+    if (buffer_.size() - offset(first) <= limit) return std::max(count(), first + 1); // mostly all
     std::size_t last = first + 1;
-    while (last < starts_.size() && offset(last + 1) - offset(first) <= limit)
+    while (last < count() && offset(last + 1) - offset(first) <= limit)
         ++last;
     return last;
 }
 
 void Messages::stamp(std::size_t index, std::uint32_t sequence, std::uint16_t flags) noexcept {
+    std::uint8_t* const at = buffer_.data() + offset(index);
+    std::memcpy(at + offsetof(nlmsghdr, nlmsg_seq), &sequence, sizeof sequence);
+    if (flags == 0) return; // as of all messages of a batch but the last
     nlmsghdr header;
-    std::uint8_t* const at = buffer_.data() + starts_[index];
     std::memcpy(&header, at, sizeof header);
-    header.nlmsg_seq = sequence;
     header.nlmsg_flags = static_cast<std::uint16_t>(header.nlmsg_flags | flags);
     std::memcpy(at, &header, sizeof header);
 }

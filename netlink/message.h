@@ -69,8 +69,8 @@ public:
     /// valid until more is written. There must be one.
     std::span<std::uint8_t> repeat();
 
-    bool empty() const noexcept { return starts_.empty(); }
-    std::size_t count() const noexcept { return starts_.size(); }
+    bool empty() const noexcept { return starts_.size() == 0; }
+    std::size_t count() const noexcept { return starts_.size() / sizeof(std::size_t); }
     void clear() noexcept;
     /// All messages.
     Bytes bytes() const noexcept { return buffer_; }
@@ -83,10 +83,12 @@ public:
     void stamp(std::size_t index, std::uint32_t sequence, std::uint16_t flags) noexcept;
 
 private:
+    /// Of the message at that index; behind the last one: of what would come next.
     std::size_t offset(std::size_t index) const noexcept;
+    void begin_here();
 
     GrowingBytes buffer_;
-    std::vector<std::size_t> starts_;
+    GrowingBytes starts_; ///< a std::size_t for each message
 };
 
 } // namespace ipvsproxy::netlink
