@@ -18,6 +18,7 @@ enum class Kind : std::uint8_t { remove, update, add };
 struct Batch {
     std::optional<int> link; ///< the device's index, if it is there
     netlink::Messages messages{};
+    netlink::NewAddressEncoder encoder{};
     std::vector<std::pair<Kind, DeviceAddress>> meaning{};
     Refusals refused{};
 
@@ -32,7 +33,7 @@ struct Batch {
             put_delete_address(messages, *link, key);
         } else {
             const auto write = kind == Kind::add ? netlink::Write::create : netlink::Write::replace;
-            put_new_address(messages, *link, key, spec, write);
+            encoder.put(messages, *link, key, spec, write);
         }
         meaning.emplace_back(kind, key);
     }
@@ -40,6 +41,7 @@ struct Batch {
 
 Batch encode(std::optional<int> link, const DeviceAddressChanges& changes) {
     Batch batch{.link = link};
+    batch.meaning.reserve(changes.size());
     for (const DeviceAddress& key : changes.remove)
         batch.put(Kind::remove, key, {});
     for (const auto& [key, spec] : changes.update)

@@ -129,6 +129,27 @@ void put_new_address(Messages& out, int link_index, const DeviceAddress& key,
     out.finish();
 }
 
+void NewAddressEncoder::put(Messages& out, int link_index, const DeviceAddress& key,
+                            const DeviceAddressSpec& spec, Write write) {
+    constexpr auto local = aligned(sizeof(nlmsghdr)) + aligned(sizeof(ifaddrmsg)) + sizeof(nlattr);
+    const bool alike = count_ > 0 && count_ == out.count() && last_.link_index == link_index &&
+                       last_.key.address.family() == key.address.family() &&
+                       last_.key.prefix_length == key.prefix_length && last_.spec == spec &&
+                       last_.write == write;
+    if (alike) {
+        auto* const message = out.repeat().data();
+        const auto bytes = key.address.bytes();
+        const auto other = local + bytes.size() + sizeof(nlattr); // IFA_ADDRESS follows IFA_LOCAL
+        for (const auto place : {local, other})
+            if (key.address.family() == Family::v4) std::memcpy(message + place, bytes.data(), 4);
+            else std::memcpy(message + place, bytes.data(), 16);
+    } else {
+        put_new_address(out, link_index, key, spec, write);
+        last_ = {link_index, key, spec, write};
+    }
+    count_ = out.count();
+}
+
 void put_delete_address(Messages& out, int link_index, const DeviceAddress& key) {
     auto attributes = out.begin(RTM_DELADDR, 0, address_header(link_index, key));
     attributes.bytes(IFA_LOCAL, key.address.bytes());

@@ -50,6 +50,25 @@ enum class Write : std::uint8_t {
 /// Appends RTM_NEWADDR: scope global, IFA_LOCAL = IFA_ADDRESS, no label, no broadcast address.
 void put_new_address(Messages& out, int link_index, const DeviceAddress& key,
                      const DeviceAddressSpec& spec, Write write);
+/// Puts new addresses one after the other, as `put_new_address` does. Most differ from the one
+/// before in the address alone: such a request is a copy of that one, with its own address in it.
+class NewAddressEncoder {
+public:
+    /// @param out the same each time. Others may append to it, but not between clearing it and
+    /// this.
+    void put(Messages& out, int link_index, const DeviceAddress& key, const DeviceAddressSpec& spec,
+             Write write);
+
+private:
+    /// Of the request that was put last; its address is of no meaning.
+    struct Last {
+        int link_index{};
+        DeviceAddress key;
+        DeviceAddressSpec spec;
+        Write write{};
+    } last_;
+    std::size_t count_{}; ///< of the messages when it had been put; 0: nothing was put yet
+};
 /// Appends RTM_DELADDR; EADDRNOTAVAIL when there is no such address.
 void put_delete_address(Messages& out, int link_index, const DeviceAddress& key);
 

@@ -2,7 +2,9 @@
 
 #include <linux/rtnetlink.h>
 
+#include <array>
 #include <catch2/catch.hpp>
+#include <random>
 
 using namespace ipvsproxy;
 using namespace ipvsproxy::netlink;
@@ -79,6 +81,31 @@ TEST_CASE("addresses and the device are asked for as the kernel wants it") {
     put_delete_address(out, 7, v4);
     CHECK(bytes_of_all(out) == delete_v4);
     CHECK(bytes_of_all(create_dummy_request("kube-ipvs0")) == create_dummy);
+}
+
+TEST_CASE("new addresses put one after the other are those put one by one") {
+    const DeviceAddress other4{*Address::parse("10.96.7.8"), 32};
+    const DeviceAddress wide4{*Address::parse("10.96.7.8"), 24};
+    const DeviceAddress other6{*Address::parse("2001:db8::7:8"), 128};
+    std::mt19937 random{7}; // NOLINT(*-msc51-cpp): the same addresses each time
+    const auto below = [&](std::size_t count) { return random() % count; };
+    Messages together;
+    NewAddressEncoder encoder;
+    for (int i = 0; i < 5000; ++i) {
+        CAPTURE(i);
+        const std::array keys{v4, other4, v6, other6, wide4};
+        const auto key = keys.at(i / 20 % 2 == 0 ? below(2) : below(keys.size()));
+        const DeviceAddressSpec spec{.deprecated = below(10) == 0};
+        const auto write = below(10) == 0 ? Write::replace : Write::create;
+        const int link = below(10) == 0 ? 8 : 7;
+        if (below(100) == 0) put_delete_address(together, link, key);
+        if (below(100) == 0) together.clear();
+        encoder.put(together, link, key, spec, write);
+        Messages alone;
+        put_new_address(alone, link, key, spec, write);
+        const auto last = together.bytes(together.count() - 1, together.count());
+        REQUIRE(Buffer(last.begin(), last.end()) == bytes_of_all(alone));
+    }
 }
 
 TEST_CASE("a link is read") {
