@@ -104,8 +104,10 @@ void KernelTable::dump_destinations(const ServiceKey& service, const Only& only,
 }
 
 Outcome KernelTable::apply(const TableChanges& changes) {
-    auto outcome = apply_in_order(
-        changes, order_salt_, [this](const Operations& operations) { return execute(operations); });
+    netlink::Messages batch; // its memory serves all portions
+    auto outcome = apply_in_order(changes, order_salt_, [&](const Operations& operations) {
+        return execute(operations, batch);
+    });
     // So is answered, too, a family that has another number since its module was loaded anew.
     const auto unknown = [](const auto& refusal) {
         return refusal.error == std::errc::no_such_file_or_directory;
@@ -119,9 +121,9 @@ Outcome KernelTable::apply(const TableChanges& changes) {
 /// Encodes as much as goes into one send, sends it, and goes on: a cold start of 60,000
 /// operations needs no more memory than a small change. A batch that grew past the limit would go
 /// as a full send and a small one.
-Execution KernelTable::execute(const Operations& operations) {
+/// @param batch is empty, before and after.
+Execution KernelTable::execute(const Operations& operations, netlink::Messages& batch) {
     Execution result;
-    netlink::Messages batch;
     OperationEncoder encoder{batch, family_};
     for (std::size_t i = 0; i < operations.size(); ++i) {
         encoder.put(operations[i]);

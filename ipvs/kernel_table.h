@@ -52,7 +52,7 @@ private:
     std::uint16_t resolve();
     ObservedDestinations read(std::span<const ServiceKey> services, const Only& only);
     void dump_destinations(const ServiceKey& service, const Only& only, ObservedDestinations& out);
-    Execution execute(const Operations& operations);
+    Execution execute(const Operations& operations, netlink::Messages& batch);
     void send(netlink::Messages& batch, std::size_t first, Execution& result);
 
     netlink::Socket socket_;

@@ -23,8 +23,9 @@ public:
         return {};
     }
     ipvs::Outcome apply(const ipvs::TableChanges& changes) override {
-        return ipvs::apply_in_order(changes, 1, [](const ipvs::Operations& operations) {
-            netlink::Messages batch;
+        netlink::Messages batch;
+        return ipvs::apply_in_order(changes, 1, [&batch](const ipvs::Operations& operations) {
+            batch.clear();
             ipvs::OperationEncoder encoder{batch, 20};
             for (const auto& operation : operations) {
                 encoder.put(operation);
@@ -54,8 +55,9 @@ public:
     void destroy() override {}
     DeviceOutcome apply(const DeviceAddressChanges& changes) override {
         netlink::Messages messages;
+        netlink::NewAddressEncoder encoder;
         for (const auto& [key, spec] : changes.add)
-            netlink::put_new_address(messages, 7, key, spec, netlink::Write::create);
+            encoder.put(messages, 7, key, spec, netlink::Write::create);
         return {};
     }
 

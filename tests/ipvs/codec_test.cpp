@@ -191,23 +191,40 @@ TEST_CASE("an answer without an attribute that tells what it is cannot be read",
 }
 
 TEST_CASE("operations put one after the other are those put one by one", "[ipvs]") {
-    const std::array services{dns, web6};
+    std::vector<ServiceKey> services{dns, web6};
+    for (auto key : {dns, web6}) {
+        key.port.value = 444;
+        key.protocol = Protocol::sctp;
+        services.push_back(key);
+        key.address = *Address::parse(key.address.family() == Family::v4 ? "10.96.9.9" : "2001::9");
+        services.push_back(key);
+    }
     const std::array specs{DestinationSpec{}, DestinationSpec{.weight = 0}};
     std::vector<DestinationKey> keys;
     for (const auto& service_key : services)
         for (const auto* address : {"10.244.0.1", "10.244.0.2", "2001:db8::2", "2001:db8::3"})
             for (const std::uint16_t port : {std::uint16_t{53}, std::uint16_t{8443}})
                 keys.push_back(destination(service_key, address, port));
-    const ServiceSpec spec = plain(dns);
+    ServiceSpec persistent = plain(dns);
+    persistent.flags = flag_persistent;
+    persistent.timeout_seconds = 60;
+    const std::array service_specs{plain(dns), persistent};
     std::mt19937 random{7}; // NOLINT(*-msc51-cpp): the same operations each time
     const auto below = [&](std::size_t count) { return random() % count; };
     Operations operations;
     for (int i = 0; i < 5000; ++i) {
-        if (below(20) == 0) {
-            operations.emplace_back(ServiceOperation{Command::new_service, &dns, &spec, "rr"});
+        if (i / 50 % 2 == 0 ? below(20) == 0 : below(20) != 0) {
+            const auto* const key = &services.at(below(services.size()));
+            const auto* const spec = &service_specs.at(below(8) == 0 ? 1 : 0);
+            if (below(8) == 0)
+                operations.emplace_back(ServiceOperation{Command::del_service, key, nullptr, {}});
+            else
+                operations.emplace_back(
+                    ServiceOperation{below(8) == 0 ? Command::set_service : Command::new_service,
+                                     key, spec, below(8) == 0 ? "mh" : "rr"});
             continue;
         }
-        const auto* const key = &keys[below(10) == 0 ? below(keys.size()) : below(4)];
+        const auto* const key = &keys[below(3) == 0 ? below(keys.size()) : below(4)];
         if (below(8) == 0)
             operations.emplace_back(DestinationOperation{Command::del_destination, key, nullptr});
         else
