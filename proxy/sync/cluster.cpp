@@ -271,18 +271,19 @@ void Cluster::open_doors(Round& round) {
     const auto& wanted = services.wanted();
     const auto& coming = round.changes.ipvs.services.add;
     auto first = wanted.begin(); // addresses come in the order of the virtual servers
+    const auto end = wanted.end();
     Search search{coming};
     const bool all = all_come(coming);
     const auto stands = [&](const Address& address) {
-        return first != wanted.end() && first->first.address == address;
+        return first != end && first->first.address == address;
     };
     erase_if(round.changes.addresses.add, [&](const auto& entry) {
         const auto& address = entry.first.address;
-        if (first != wanted.end() && first->first.address < address) ++first; // mostly to it
+        if (first != end && first->first.address < address) ++first; // mostly to it
         if (!stands(address)) first = wanted.lower_bound(first, {address, {}, {}});
         if (all) return !stands(address);
         bool is_there = false, comes = false;
-        for (auto at = first; at != wanted.end() && at->first.address == address; ++at) {
+        for (auto at = first; at != end && at->first.address == address; ++at) {
             is_there = is_there || services.believed_present(at->first);
             comes = comes || search.find(at->first) != nullptr;
         }

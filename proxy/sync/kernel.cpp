@@ -102,11 +102,12 @@ private:
     /// the node itself; so such an address stays unbound until there is one.
     void skip_addresses_without_server(DeviceAddressChanges& changes) {
         auto open = open_.begin(); // addresses come in their order
+        const auto end = open_.end();
         erase_if(changes.add, [&](const auto& entry) {
             const auto& address = entry.first.address;
-            while (open != open_.end() && *open != address && *open < address)
+            while (open != end && *open != address && *open < address)
                 ++open;
-            if (open != open_.end() && *open == address) return false;
+            if (open != end && *open == address) return false;
             outcome_.skipped.push_back(entry.first);
             return true;
         });
