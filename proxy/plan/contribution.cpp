@@ -252,25 +252,31 @@ private:
     std::set<Address> ready_local_; // over all ports
 };
 
-template <class T> void sort_once(std::vector<T>& values) {
-    const auto out_of_order = [](const T& one, const T& next) { return !(one < next); };
-    if (std::ranges::adjacent_find(values, out_of_order) == values.end())
-        return values.shrink_to_fit();
+/// What is kept by the ten thousand takes no more memory than it needs.
+template <class List> void shrink(List& values) {
+    // What has room of its own for a few is not moved out of there.
+    static const auto own_room = List{}.capacity();
+    if (values.capacity() > own_room) values.shrink_to_fit();
+}
+
+template <class List> void sort_once(List& values) {
+    const auto out_of_order = [](const auto& one, const auto& next) { return !(one < next); };
+    if (std::ranges::adjacent_find(values, out_of_order) == values.end()) return shrink(values);
     std::ranges::sort(values);
     values.erase(std::unique(values.begin(), values.end()), values.end());
-    values.shrink_to_fit();
+    shrink(values);
 }
 
 /// Orders the virtual servers and keeps each once. Where one service asks for one twice (an
 /// external IP that is its cluster IP too), the last wish stands: kube-proxy writes them in the
 /// order in which they are derived here.
-void keep_last_of_each(std::vector<VirtualServer>& servers) {
-    if (servers.size() < 2) return servers.shrink_to_fit();
+template <class List> void keep_last_of_each(List& servers) {
+    if (servers.size() < 2) return shrink(servers);
     std::ranges::stable_sort(servers, {}, &VirtualServer::key);
     const auto same = [](const auto& one, const auto& other) { return one.key == other.key; };
     const auto first_kept = std::unique(servers.rbegin(), servers.rend(), same).base();
     servers.erase(servers.begin(), first_kept);
-    servers.shrink_to_fit();
+    shrink(servers);
 }
 
 /// Orders the lists and keeps each object once.

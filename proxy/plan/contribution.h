@@ -1,6 +1,7 @@
 // What one service asks of the node.
 #pragma once
 
+#include <boost/container/small_vector.hpp>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -54,8 +55,10 @@ struct HealthCheck {
 /// Every list ordered and without repeats, so that equal wishes compare equal.
 struct Contribution {
     std::chrono::sys_seconds created{}; ///< of the Service: the older one wins a contest (D-16)
-    std::vector<VirtualServer> virtual_servers{};
-    std::vector<SetEntry> entries{}; ///< those of `ipvs_ips` are the addresses to be bound, too
+    // Most services have one port and one address: these need no memory of their own.
+    boost::container::small_vector<VirtualServer, 1> virtual_servers{};
+    /// Those of `ipvs_ips` are the addresses to be bound, too.
+    boost::container::small_vector<SetEntry, 2> entries{};
     std::vector<GuardedVip> guarded{};
     std::vector<StaleFlows> udp_flows{}; ///< who may answer for its UDP ports
     std::optional<HealthCheck> health_check{};

@@ -54,13 +54,13 @@ std::size_t NodeChanges::size() const noexcept {
     return count;
 }
 
-void NodeState::replace(const model::ObjectName& service, Contribution contribution) {
-    const auto known = contributions_.size();
-    const auto at = contributions_.try_emplace(contributions_.end(), // mostly in order
-                                               service, std::move(contribution));
+void NodeState::replace(const model::ObjectName& service, Contribution&& contribution) {
+    auto& all = contributions_;
     Contribution before;
-    if (contributions_.size() == known) // it was there, and so nothing was moved yet
-        before = std::exchange(at->second, std::move(contribution));
+    const bool last = all.empty() || all.rbegin()->first < service; // mostly they come in order
+    const auto at = last ? all.emplace_hint(all.end(), service, std::move(contribution))
+                         : all.try_emplace(service).first;
+    if (!last) before = std::exchange(at->second, std::move(contribution));
     const Contribution& after = at->second;
     compare(
         before.entries, after.entries,

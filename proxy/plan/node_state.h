@@ -32,7 +32,7 @@ public:
     explicit NodeState(Settings settings) : settings_{std::move(settings)} {}
 
     /// What the service asks for from now on; an empty contribution takes it out.
-    void replace(const model::ObjectName& service, Contribution contribution);
+    void replace(const model::ObjectName& service, Contribution&& contribution);
     /// Nothing when the service asks for nothing.
     const Contribution* contribution(const model::ObjectName& service) const;
     const std::map<model::ObjectName, Contribution>& contributions() const {

@@ -97,7 +97,7 @@ NodeState at_once(const Wishes& wishes, Chance& chance) {
     chance.shuffle(names);
     NodeState state{{}};
     for (const auto& name : names)
-        state.replace(name, wishes.at(name));
+        state.replace(name, Contribution{wishes.at(name)});
     return state;
 }
 
