@@ -68,9 +68,12 @@ std::size_t Ledger<Key, Spec>::list_all(const Seen& seen, const std::optional<Ke
 
 template <class Key, class Spec> Changes<Key, Spec> Ledger<Key, Spec>::changes(Moment now) const {
     Changes<Key, Spec> all;
-    if (!listed_)
+    if (!listed_) {
+        auto held = held_.begin();
         for (const auto& [key, wanted] : wanted_)
-            if (held_.empty() || !held_.contains(key)) all.add.append(key, wanted.spec);
+            if (held == held_.end() || !(*held == key)) all.add.append(key, wanted.spec);
+            else ++held;
+    }
     auto want = wanted_.begin();
     for (const auto& [key, difference] : differences()) {
         if (difference.not_before > now) continue;

@@ -234,9 +234,11 @@ void Cluster::hold_device(Round& round) {
     round.changes.addresses = {};
 }
 
-/// Whether every virtual server is added in this round: a node begins.
+/// Whether every virtual server is added in this round, or is one of a few that are there: a node
+/// begins.
 bool Cluster::all_come(const ipvs::Services& coming) const {
-    return coming.size() == state_.services().wanted().size();
+    const auto& services = state_.services();
+    return coming.size() + services.held().size() == services.wanted().size();
 }
 
 /// A virtual server that is added comes with all of its real servers, whatever became of them
@@ -273,7 +275,7 @@ void Cluster::open_doors(Round& round) {
     auto first = wanted.begin(); // addresses come in the order of the virtual servers
     const auto end = wanted.end();
     Search search{coming};
-    const bool all = all_come(coming);
+    const bool all = all_come(coming) && services.held().empty();
     const auto stands = [&](const Address& address) {
         return first != end && first->first.address == address;
     };
