@@ -53,6 +53,7 @@ struct HealthCheck {
 };
 
 /// Every list ordered and without repeats, so that equal wishes compare equal.
+// NOLINTNEXTLINE(bugprone-exception-escape): what is moved allocates nothing
 struct Contribution {
     std::chrono::sys_seconds created{}; ///< of the Service: the older one wins a contest (D-16)
     // Most services have one port and one address: these need no memory of their own.

@@ -57,10 +57,13 @@ std::size_t NodeChanges::size() const noexcept {
 void NodeState::replace(const model::ObjectName& service, Contribution&& contribution) {
     auto& all = contributions_;
     Contribution before;
-    const bool last = all.empty() || all.rbegin()->first < service; // mostly they come in order
-    const auto at = last ? all.emplace_hint(all.end(), service, std::move(contribution))
-                         : all.try_emplace(service).first;
-    if (!last) before = std::exchange(at->second, std::move(contribution));
+    auto at = all.end();
+    if (all.empty() || all.rbegin()->first < service) { // mostly they come in order
+        at = all.emplace_hint(at, service, std::move(contribution));
+    } else {
+        at = all.try_emplace(service).first;
+        before = std::exchange(at->second, std::move(contribution));
+    }
     const Contribution& after = at->second;
     compare(
         before.entries, after.entries,

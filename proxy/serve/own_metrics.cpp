@@ -111,6 +111,7 @@ void OwnMetrics::settled(const sync::Round& /*round*/, const sync::Report& repor
         labels.emplace("errno", errno_label(refused.error));
         refused_.Add(labels).Increment();
     }
+    note_first_vip(); // which a bare node's head start brings, before all is reached
 }
 
 /// A virtual server stands, and its address is bound.
@@ -128,6 +129,10 @@ void OwnMetrics::reached(const PerFamily<bool>& /*families*/) {
     raise(requests_, cost.messages);
     raise(bytes_, cost.bytes);
     raise(system_calls_, cost.system_calls);
+    note_first_vip();
+}
+
+void OwnMetrics::note_first_vip() {
     if (working_ || cluster_ == nullptr || !first_vip_works()) return;
     working_ = true;
     first_vip_.Set(seconds(std::chrono::steady_clock::now() - started_.steady));

@@ -34,6 +34,7 @@ public:
 
 private:
     bool first_vip_works() const;
+    void note_first_vip();
 
     Instant started_;
     Cost cost_;

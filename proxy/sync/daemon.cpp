@@ -157,7 +157,7 @@ asio::awaitable<bool> Daemon::read_everything() {
     // First the device: what is wanted depends on the interfaces.
     if (!co_await read({.part = Part::device})) co_return false;
     cluster_.derive();
-    const bool all_read = co_await read_tables();
+    const bool all_read = co_await read_tables(); // g++ 12 loses what is returned without a name
     co_return all_read;
 }
 

@@ -7,10 +7,12 @@ usage: tests/kernel/run tests/faults/faults.py IPVSPROXY [NAME…]     a name is
 import datetime
 import json
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
 import urllib.request
 
 import reports
@@ -42,6 +44,17 @@ KUBERNETES = [
 ]
 
 
+def healthz():
+    try:
+        return urllib.request.urlopen("http://127.0.0.1:10256/healthz", timeout=10).status
+    except urllib.error.HTTPError as answer:
+        return answer.code
+
+
+def metrics():
+    return urllib.request.urlopen("http://127.0.0.1:10249/metrics", timeout=10).read().decode()
+
+
 def a_node_that_begins_has_default_kubernetes_while_the_lists_still_come():
     server = serving()
     server.do(put=KUBERNETES)
@@ -53,9 +66,12 @@ def a_node_that_begins_has_default_kubernetes_while_the_lists_still_come():
         assert '"Listed" resource="endpointslices"' not in daemon.log(), daemon.log()
         assert "default/kubernetes is served before all else" in daemon.log(), daemon.log()
         assert "The node is as the Services ask" not in daemon.log(), daemon.log()
+        assert healthz() == 503  # all others are still missing
+        assert not re.search(r"^ipvsproxy_first_vip_seconds 0$", metrics(), re.M), metrics()
         server.do(clear=True)
         settled(daemon, {**wanted(range(SERVICES)), **alone})
         equal(daemon)
+        assert comes_true(lambda: healthz() == 200)
         assert daemon.stop() == 0
     # A node that has been served waits for all, however slow: what is there stays as it is.
     server.do(delete=KUBERNETES[1:])
