@@ -59,9 +59,9 @@ void LogObserver::settled(const Round& /*round*/, const Report& report,
             {{"object", refused.object}, {"err", refused.cause}, {"remedy", refused.remedy}});
     const bool refused = report.held || !report.refused.empty();
     if (std::exchange(was_refused_, refused) && !refused) log::info("Nothing is refused any more");
-    if (!adopted_)
+    if (report.clean() && adopted_) reach();
+    else if (report.clean())
         log::info("A node without a device: default/kubernetes is served before all else");
-    else if (report.clean()) reach();
     for (const auto& [key, spec] : report.leaving)
         log::verbose(4, "A real server is draining", {{"realServer", key}});
     log::verbose(report.changes > 0 ? 2 : 4, "Synced",
