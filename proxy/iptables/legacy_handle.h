@@ -43,7 +43,9 @@ public:
     virtual std::error_code insert(const std::string& chain, std::span<const std::byte> entry) = 0;
     /// @param position counted from 0
     virtual std::error_code remove_rule(const std::string& chain, unsigned position) = 0;
-    /// EAGAIN: somebody else has changed the table since it was read; read it anew.
+    /// EAGAIN: somebody else has changed the table since it was read; read it anew. So with EINVAL,
+    /// which may come once the rules are in: their counters are written apart (do_add_counters() of
+    /// the kernel's ip_tables.c).
     virtual std::error_code commit() = 0;
 };
 

@@ -297,7 +297,10 @@ std::optional<TableRefusal> LegacyTables::apply_to(TableName table, const TableC
             return refusal;
         error = handle->commit();
         if (!error) return std::nullopt;
-        const bool changed_underneath = error == std::errc::resource_unavailable_try_again;
+        // EINVAL says so too where the table became another between libiptc's two steps, the rules
+        // and then their counters: the rules are in by then, which reading them anew tells.
+        const bool changed_underneath = error == std::errc::resource_unavailable_try_again ||
+                                        error == std::errc::invalid_argument;
         if (changed_underneath && attempt < most_attempts) continue;
         const bool lacks = error == std::errc::no_such_file_or_directory;
         return teller.refusal(error, "commit",
