@@ -44,8 +44,8 @@ public:
     /// @param position counted from 0
     virtual std::error_code remove_rule(const std::string& chain, unsigned position) = 0;
     /// EAGAIN: somebody else has changed the table since it was read; read it anew. So with EINVAL,
-    /// which may come once the rules are in: their counters are written apart (do_add_counters() of
-    /// the kernel's ip_tables.c).
+    /// which may come once the rules are in: their counters are written apart
+    /// (IPT_SO_SET_ADD_COUNTERS of linux/netfilter_ipv4/ip_tables.h).
     virtual std::error_code commit() = 0;
 };
 

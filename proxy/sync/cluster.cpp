@@ -88,7 +88,12 @@ std::string RefusedObject::text() const {
 Cluster::Cluster(model::Store& store, plan::Settings settings, plan::NodeFacts facts)
     : facts_{std::move(facts)}, store_{store}, state_{std::move(settings)},
       drains_{state_.settings().drain_limit} {
-    for (const auto& [service, object] : store_.services()) // that were seen by another before
+    derive_all_anew(); // they may have been seen by another before
+}
+
+/// At the next occasion.
+void Cluster::derive_all_anew() {
+    for (const auto& [service, object] : store_.services())
         to_derive_.insert(service);
 }
 
@@ -97,8 +102,7 @@ void Cluster::set_node(model::Symbol name, model::Symbol zone, const PerFamily<A
     facts_.name = name;
     facts_.zone = zone;
     facts_.ip = ip;
-    for (const auto& [service, object] : store_.services())
-        to_derive_.insert(service);
+    derive_all_anew();
 }
 
 bool Cluster::set_interfaces(std::span<const InterfaceAddress> elsewhere) {
@@ -222,8 +226,7 @@ Round Cluster::take_first_round(plan::Moment now) {
 /// Into a state that has not met the kernel yet, all services are derived with less work.
 void Cluster::begin_anew() {
     state_ = plan::NodeState{state_.settings()};
-    for (const auto& [service, object] : store_.services())
-        to_derive_.insert(service);
+    derive_all_anew();
 }
 
 /// A device that cannot be made is not tried at every occasion, and its addresses wait for it.

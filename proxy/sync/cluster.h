@@ -111,6 +111,7 @@ public:
 private:
     void derive(const model::ObjectName& name, const model::Service* service,
                 const model::Store::Slices& slices);
+    void derive_all_anew();
     void index(const model::ObjectName& name, const model::Service* service);
     void probe(const model::ObjectName& name, const std::optional<plan::HealthCheck>& check);
     void hold_device(Round& round);
